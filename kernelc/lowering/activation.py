@@ -1,0 +1,238 @@
+"""Lowering of activations: E[φφ] as a gap without cancellation, E[φ'φ'] directly.
+
+φ = odd part + even part, and the two are uncorrelated: each has its own gap, at the folded angle, and they are mixed.
+A part's gap is D/(2√(E11 E22)) with the deficit D = √(E11 E22) − E12, which comes
+
+* for homogeneous φ (relu, |x|, x² ...) from slopes at s1 = s2 = 1, where only the angle is left;
+* for any other φ as it stands where the correlation is below ¾, and otherwise from the two slopes
+  gᵢ = E(sᵢ, sᵢ, 0) − E12 by D = ½(g1 + g2) − ½(√E11 − √E22)², provided that E11 and E22 are similar.
+
+The error of D is about 1e-16·(θ + |s1 − s2|/s); where the new angle is so small that this is more than 64 units in the
+last place of it, the entry is flagged and recomputed in double-double from the plain formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sympy import Expr, Integer, Rational, Symbol
+
+from kernelc import symbols
+from kernelc.builder import Builder, Value
+from kernelc.duals import Dual
+from kernelc.interpret import interpret
+from kernelc.lowering.arithmetic import Instructions
+from kernelc.lowering.state import Pair, Part, Row, Scope, fold, mix
+from kernelc.slope import Slope, SlopeArithmetic
+from kernelc.steps import ActivationStep
+from kernelc.symbols import kappa, rho, s1, s2, theta
+
+Environment = dict[Symbol, Value]
+GAP = symbols.gap
+NATIVE = (s1, s2, rho, kappa, theta, GAP)
+AMPLIFICATION = 64
+CANCELS = 1e-13  # a dual whose terms cancel, x - sin(x) say, loses more than this: all its pairs are recomputed
+
+
+def activation(step: ActivationStep, scope: Scope, row: Row, pair: Pair) -> tuple[Row, Pair]:
+    """Σ' = E[φφ], Θ' = Θ·E[φ'φ']."""
+    dual = step.dual
+    if not dual.parts:  # φ = 0
+        return Row(scope.row.wrap(0), scope.row.wrap(0)), Pair(pair.gap, pair.side, scope.pair.wrap(0))
+    if dual.degree is None:
+        q, gap, side = _general(dual, scope, row, pair)
+    else:
+        q, gap, side = _homogeneous(dual, scope, row, pair)
+        if gap.atom != pair.gap.atom:  # its terms may round to less than nothing
+            gap = scope.pair.let("gap_phi", scope.pair.op("max", gap, 0))
+    row_ntk, pair_ntk = row.ntk, pair.ntk
+    if scope.has_ntk and not pair.ntk.is_number(0):
+        pair_ntk = pair.ntk * scope.pair.let("dot", _derivative(dual, scope, row, pair))
+        at_itself = _same_point(scope.row, scope.row.sqrt(row.q))
+        row_ntk = row.ntk * _total([_direct(p.ntk, scope.row, at_itself) for p in dual.parts])
+    return Row(q, row_ntk), Pair(gap, side, pair_ntk)
+
+
+def _derivative(dual: Dual, scope: Scope, row: Row, pair: Pair) -> Value:
+    """E[φ'φ'] of a pair: the derivative of the odd part is even, that of the even part odd in cos θ."""
+    at = _pair(scope, row, pair, [p.ntk for p in dual.parts])
+    values = [_direct(p.ntk, scope.pair, at) for p in dual.parts]
+    signed = [v if p.parity == "odd" else pair.side * v for p, v in zip(dual.parts, values, strict=True)]
+    return _total(signed)
+
+
+def _homogeneous(dual: Dual, scope: Scope, row: Row, pair: Pair) -> tuple[Value, Value, Value]:
+    """E[φφ] = E(1)·(√q √q')ᵏ·(1 − 2·gap'), gap' a function of the angle alone."""
+    unit = dict.fromkeys(NATIVE, Integer(0)) | {s1: Integer(1), s2: Integer(1), rho: Integer(1)}
+    moments = {part.parity: part.nngp.subs(unit) for part in dual.parts}
+    deficits = {part.parity: _unit_deficit(part.nngp, scope, pair) for part in dual.parts}
+    if dual.degree == 0:
+        return _jumps(moments, deficits, scope, row, pair)
+    whole = sum(moments.values(), Integer(0))
+    q, twice = _scalar(whole, scope.row) * _power(row.q, int(dual.degree or 0)), 2 * _scalar(whole, scope.pair)
+    if len(moments) == 1:
+        [(parity, deficit)] = deficits.items()
+        return q, deficit / twice, pair.side if parity == "odd" else scope.pair.wrap(1)
+    odd, even = (2 * _scalar(moments[parity], scope.pair) for parity in ("odd", "even"))
+    behind = scope.pair.op("lt", pair.side, 0)
+    near = scope.pair.op("where", behind, odd - deficits["odd"], deficits["odd"]) + deficits["even"]
+    if dual.nonnegative:
+        return q, near / twice, scope.pair.wrap(1)
+    far = scope.pair.op("where", behind, deficits["odd"], odd - deficits["odd"]) + (even - deficits["even"])
+    return q, *fold(scope.pair, near / twice, far / twice)
+
+
+def _unit_deficit(nngp: Expr, scope: Scope, pair: Pair) -> Value:
+    zero, one = scope.pair.wrap(0), scope.pair.wrap(1)
+    angle = _angle(scope, pair) | {s1: one, s2: one}
+    deficit: Value = _slope(nngp, scope.pair, angle, angle | {rho: one, kappa: zero, theta: zero, GAP: zero}).diff
+    return deficit
+
+
+def _jumps(
+    moments: Mapping[Any, Expr], deficits: Mapping[Any, Value], scope: Scope, row: Row, pair: Pair
+) -> tuple[Value, Value, Value]:
+    """Degree 0: a constant (even) and a multiple of sign(x) (odd), of which only the first is left at the origin."""
+    b, there = scope.pair, scope.row.op("ratio", row.q, row.q)  # 1, and 0 at the origin
+    rows = {p: _scalar(m, scope.row) * (there if p == "odd" else scope.row.wrap(1)) for p, m in moments.items()}
+    q = _total(list(rows.values()))
+    parts = []
+    for parity, moment in rows.items():
+        weights = scope.weights(parity, moment, q) if len(rows) > 1 else (b.wrap(1), b.wrap(1))
+        gap = deficits[parity] / (2 * _scalar(moments[parity], b))
+        parts.append(Part(*weights, gap, pair.side if parity == "odd" else b.wrap(1)))
+    return q, *mix(b, parts)
+
+
+def _general(dual: Dual, scope: Scope, row: Row, pair: Pair) -> tuple[Value, Value, Value]:
+    b = scope.pair
+    root = scope.row.let("s", scope.row.sqrt(row.q))
+    moments = [_direct(part.nngp, scope.row, _same_point(scope.row, root)) for part in dual.parts]
+    q = _total(moments)
+    parts = []
+    for part, moment in zip(dual.parts, moments, strict=True):
+        gap = _part_gap(part.nngp, scope, row, pair, moment)
+        weights = scope.weights(part.parity, moment, q) if len(moments) > 1 else (b.wrap(1), b.wrap(1))
+        parts.append(Part(*weights, gap, pair.side if part.parity == "odd" else b.wrap(1)))
+    gap, side = mix(b, parts, dual.nonnegative)
+    first, second = scope.save("s", root)
+    size1, size2 = scope.save("r", scope.row.let("r", scope.row.sqrt(q)))
+    flag = b.op("lt", 0, size1 * size2)  # where φ gives zero there is no angle
+    if dual.error_bound <= CANCELS:
+        larger, apart = b.op("max", first, second), b.op("abs", first - second)
+        error = b.sqrt(pair.gap) * larger + Rational(1, 2) * apart
+        flag = b.op("and", b.op("lt", AMPLIFICATION * (b.sqrt(gap) * larger), error), flag)
+    flag = b.let("flag", flag)
+    callee, names = _exact(dual, scope)
+    inputs = (first, second, pair.gap, pair.side, *(b.input(name, "scalar") for name in names))
+    refined = b.op("refine", flag, b.let("rough", gap), *inputs, callee=callee)
+    return q, b.let("gap_phi", refined), side
+
+
+def _part_gap(nngp: Expr, scope: Scope, row: Row, pair: Pair, moment: Value) -> Value:
+    """D/(2√(E11 E22)) of one part, between 0 and 1."""
+    b = scope.pair
+    root = scope.row.sqrt(moment)
+    e1, e2 = scope.save("e", scope.row.let("e", root))
+    at = _pair(scope, row, pair, [nngp, s1 * s2])
+    zero, one = b.wrap(0), b.wrap(1)
+    parallel = {rho: one, kappa: zero, theta: zero, GAP: zero}
+    slope1, slope2 = (_slope(nngp, b, at, at | parallel | {s1: at[s], s2: at[s]}) for s in (s1, s2))
+    similar = Rational(1, 2) * (b.let("slope1", slope1.diff) + b.let("slope2", slope2.diff) - (e1 - e2) * (e1 - e2))
+    size = e1 * e2
+    plain = b.let("plain", size - slope1.value)
+    close = b.op("lt", 4 * plain, size)
+    alike = b.op("lt", b.op("abs", e1 - e2), Rational(1, 2) * b.op("max", e1, e2))
+    deficit = b.op("where", b.op("and", close, alike), similar, plain)
+    i1, i2 = scope.save("inverse", scope.row.let("inverse", scope.row.op("ratio", 1, root)))
+    half = Rational(1, 2) * b.let("deficit", deficit)
+    return b.op("min", b.op("max", half * (i1 * i2), 0), 1)
+
+
+def _exact(dual: Dual, scope: Scope) -> tuple[str, list[str]]:
+    """The code that recomputes sin²(θ'/2) and cos²(θ'/2) of an activation from the plain formula: its name, and the
+    parameters that it takes beside the pair.
+    """
+    b = Builder()
+    gap, side = b.input("gap", "pair"), b.input("side", "pair")
+    roots = b.input("s1", "one"), b.input("s2", "two")
+    angle = {GAP: gap, rho: 1 - 2 * gap, kappa: 2 * b.sqrt(gap * (1 - gap))}
+    angle[theta] = 2 * b.op("atan2", b.sqrt(gap), b.sqrt(1 - gap))
+    values = [_direct(p.nngp, b, angle | {s1: roots[0], s2: roots[1]}) for p in dual.parts]
+    cross = _total([side * v if p.parity == "odd" else v for p, v in zip(dual.parts, values, strict=True)])
+    moments = [_total([_direct(p.nngp, b, _same_point(b, root)) for p in dual.parts]) for root in roots]
+    cosine = cross / (b.sqrt(moments[0]) * b.sqrt(moments[1]))
+    half = Rational(1, 2)
+    code = b.code({"near": half * (1 - cosine), "far": half * (1 + cosine)})
+    scalars = tuple(entry for entry in code.inputs if entry[1] == "scalar")
+    inputs = (("s1", "one"), ("s2", "two"), ("gap", "pair"), ("side", "pair"), *scalars)
+    code = type(code)(inputs, code.instrs, code.outputs)
+    known = next((name for name, c in scope.exact.items() if c == code), None)
+    name = known or f"exact_{len(scope.exact) + 1}"
+    scope.exact[name] = code
+    return name, [parameter for parameter, _ in scalars]
+
+
+def _angle(scope: Scope, pair: Pair) -> Environment:
+    b, gap = scope.pair, pair.gap
+    root = b.sqrt(gap)
+    return {
+        GAP: gap,
+        rho: 1 - 2 * gap,
+        kappa: b.let("kappa", 2 * (root * b.sqrt(1 - gap))),
+        theta: b.let("theta", 2 * b.op("asin", root)),
+    }
+
+
+def _pair(scope: Scope, row: Row, pair: Pair, exprs: list[Expr]) -> Environment:
+    """The native coordinates of a pair; the roots s1, s2 only if an expression holds them."""
+    at = _angle(scope, pair)
+    if any({s1, s2} & e.free_symbols for e in exprs):
+        at[s1], at[s2] = scope.save("s", scope.row.let("s", scope.row.sqrt(row.q)))
+    return at
+
+
+def _same_point(builder: Builder, root: Value) -> Environment:
+    zero, one = builder.wrap(0), builder.wrap(1)
+    return {s1: root, s2: root, rho: one, kappa: zero, theta: zero, GAP: zero}
+
+
+def _with_parameters(expr: Expr, builder: Builder, at: Environment) -> Environment:
+    others = expr.free_symbols - set(NATIVE)
+    return at | {p: builder.scalar(p) for p in others}
+
+
+def _direct(expr: Expr, builder: Builder, at: Environment) -> Value:
+    value: Value = interpret(expr, _with_parameters(expr, builder, at), Instructions(builder))
+    return value
+
+
+def _scalar(expr: Expr, builder: Builder) -> Value:
+    return _direct(expr, builder, {})
+
+
+def _slope(expr: Expr, builder: Builder, at: Environment, base: Environment) -> Slope:
+    """An expression between ``base`` and ``at``: 1 − ρ is 2·gap, and the other coordinates differ by themselves."""
+    arithmetic = SlopeArithmetic(builder)
+    env = {}
+    for symbol, value in _with_parameters(expr, builder, at).items():
+        start = base.get(symbol, value)
+        diff = 2 * at[GAP] if symbol == rho else start - value
+        env[symbol] = Slope(start, value, diff)
+    slope: Slope = interpret(expr, env, arithmetic)
+    return slope
+
+
+def _power(value: Value, n: int) -> Value:
+    result = value.builder.wrap(1)
+    for _ in range(n):
+        result = result * value
+    return result
+
+
+def _total(values: list[Value]) -> Value:
+    total = values[0]
+    for value in values[1:]:
+        total = total + value
+    return total
