@@ -1,0 +1,87 @@
+"""Backends are found by their entry points; what is broken or missing says so and breaks nothing."""
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from kernelc import registry
+from kernelc.backend import Backend
+from kernelc.errors import BackendError
+
+
+class Absent(Backend):
+    name, description = "absent", "a backend whose library is not here"
+
+    def missing(self):
+        return "absentlib is not installed: pip install absentlib"
+
+    def emit(self, program, sheet, dtype):
+        return ""
+
+    def load(self, source, name):
+        raise BackendError(self.missing())
+
+
+absent = Absent()
+GROUP = "kernelc.backends"
+
+
+@pytest.fixture
+def others(monkeypatch):
+    """Entry points of others beside ours: one is broken, one cannot run here, one is no backend at all."""
+    ours = tuple(registry.entry_points(group=GROUP))
+    theirs = (
+        EntryPoint("broken", "no_such_package:backend", GROUP),
+        EntryPoint("absent", f"{__name__}:absent", GROUP),
+        EntryPoint("numba", "math:pi", GROUP),
+    )
+    monkeypatch.setattr(registry, "entry_points", lambda group: (*theirs, *ours) if group == GROUP else ())
+
+
+def test_what_is_bundled_is_available():
+    listed = registry.available()
+    assert [b.name for b in listed] == ["numexpr", "numpy"]
+    assert all(b.missing is None and b.description for b in listed)
+
+
+@pytest.mark.parametrize("name", ["numpy", "numexpr"])
+def test_get(name):
+    backend = registry.get(name)
+    assert isinstance(backend, Backend)
+    assert backend.name == name
+
+
+def test_auto_is_the_first_that_can_run():
+    assert registry.get("auto").name == "numexpr"
+
+
+def test_auto_passes_over_what_cannot_run(monkeypatch):
+    from kernelc_numexpr import backend
+
+    monkeypatch.setattr(type(backend), "missing", lambda self: "numexpr is not installed")
+    assert registry.get("auto").name == "numpy"
+    with pytest.raises(BackendError, match="backend 'numexpr' cannot run here: numexpr is not installed"):
+        registry.get("numexpr")
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(BackendError, match="unknown backend 'jax': there are auto, numexpr, numpy"):
+        registry.get("jax")
+
+
+@pytest.mark.usefixtures("others")
+def test_broken_packages_of_others_break_nothing():
+    listed = {b.name: b for b in registry.available()}
+    assert list(listed) == ["numba", "numexpr", "numpy", "absent", "broken"]
+    assert "it does not import: No module named 'no_such_package'" in listed["broken"].missing
+    assert "it does not import" in listed["numba"].missing
+    assert "pip install absentlib" in listed["absent"].missing
+    assert registry.get("auto").name == "numexpr"
+    assert registry.get("numpy").name == "numpy"
+
+
+@pytest.mark.usefixtures("others")
+@pytest.mark.parametrize("name", ["broken", "absent", "numba"])
+def test_asking_for_what_cannot_run_gives_the_reason(name):
+    with pytest.raises(BackendError, match=f"backend '{name}' cannot run here: .*"):
+        registry.get(name)
