@@ -1,0 +1,147 @@
+"""CompiledKernel: a generated module as a Python object, for whole matrices, tiles and products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kernelc.errors import InputError, UnsupportedError
+from kernelc.files import atomic_write_text
+
+Get = str | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CompiledKernel:
+    """A compiled kernel. Inputs are arrays of shape (n, d) and (m, d), one row a point; results have shape (n, m).
+
+    ``x2=None`` stands for x1 itself: row i and column i are the same point, so the diagonal is exact and half of the
+    matrix is computed. Every method raises InputError for arrays that are not real, finite and two-dimensional, and
+    UnsupportedError for the NTK of an activation that jumps.
+    """
+
+    name: str
+    source: str
+    module: ModuleType
+    parameters: Mapping[str, float]
+    ntk_reason: str = ""
+
+    def __call__(self, x1: ArrayLike, x2: ArrayLike | None = None, get: Get = "ntk", **parameters: float) -> Any:
+        """The kernel matrix that ``get`` names, "ntk" or "nngp"; a tuple of names gives a tuple of matrices."""
+        with self._checked(get):
+            return self.module.kernel(x1, x2, get, **self._given(parameters))
+
+    def nngp(self, x1: ArrayLike, x2: ArrayLike | None = None, **parameters: float) -> NDArray[Any]:
+        """E[f(x) f(x')] over the weights, shape (n, m)."""
+        matrix: NDArray[Any] = self(x1, x2, "nngp", **parameters)
+        return matrix
+
+    def ntk(self, x1: ArrayLike, x2: ArrayLike | None = None, **parameters: float) -> NDArray[Any]:
+        """The neural tangent kernel, shape (n, m)."""
+        matrix: NDArray[Any] = self(x1, x2, "ntk", **parameters)
+        return matrix
+
+    def diag(self, x1: ArrayLike, get: Get = "ntk", **parameters: float) -> Any:
+        """The diagonal of the Gram matrix of x1, shape (n,)."""
+        with self._checked(get):
+            return self.module.diag(x1, get, **self._given(parameters))
+
+    def fill(
+        self,
+        out: Any,
+        x1: ArrayLike,
+        x2: ArrayLike | None = None,
+        get: str = "ntk",
+        progress: Callable[[float], None] | None = None,
+        **parameters: float,
+    ) -> None:
+        """Write the matrix into ``out`` (an array or a memory map), tile by tile; ``progress`` gets the share done."""
+        with self._checked(get):
+            given = self._inner(parameters)
+            one, two = self.module.prepared(x1, x2, given, _single(get))
+            shape, dtype = getattr(out, "shape", None), getattr(out, "dtype", None)
+            if shape != (len(one.x), len(two.x)) or getattr(dtype, "kind", None) != "f":
+                raise InputError(f"out: expected floats of shape {(len(one.x), len(two.x))}, found {dtype} of {shape}")
+            self.module.fill({get: out}, one, two, given, progress)
+
+    def tiles(
+        self, x1: ArrayLike, x2: ArrayLike | None = None, get: str = "ntk", **parameters: float
+    ) -> Iterator[tuple[slice, slice, NDArray[Any]]]:
+        """(rows, columns, block) for blocks that cover the matrix, which is never held as a whole."""
+        with self._checked(get):
+            given = self._inner(parameters)
+            one, two = self.module.prepared(x1, x2, given, _single(get))
+        return self._blocks(one, two, get, given)
+
+    def _blocks(
+        self, one: Any, two: Any, get: str, given: dict[str, float]
+    ) -> Iterator[tuple[slice, slice, NDArray[Any]]]:
+        for i in self.module.panels(len(one.x), self.module.TILE):
+            for j in self.module.panels(len(two.x), self.module.TILE):
+                block = self.module.tile(one, two, i, j, given, (get,))[get]
+                if two is one and i == j:
+                    np.fill_diagonal(block, one.diagonal[get][i])
+                yield i, j, block
+
+    def matvec(
+        self, x1: ArrayLike, x2: ArrayLike | None, v: ArrayLike, get: str = "ntk", **parameters: float
+    ) -> NDArray[Any]:
+        """K(x1, x2) @ v for v of shape (m,) or (m, k), tile by tile; the matrix is never held as a whole."""
+        vector = np.asarray(v)
+        tiles = self.tiles(x1, x2, get, **parameters)
+        n, m = np.shape(x1)[0], np.shape(x1 if x2 is None else x2)[0]
+        if vector.dtype.kind not in "biuf" or not np.isfinite(vector).all():
+            raise InputError(f"v: expected finite real numbers, found an array of dtype {vector.dtype}")
+        if vector.ndim not in (1, 2) or len(vector) != m:
+            raise InputError(f"v: expected shape ({m},) or ({m}, k), found {vector.shape}")
+        out = np.zeros((n, *vector.shape[1:]), dtype=self.module.F)
+        for i, j, block in tiles:
+            out[i] += block @ vector[j]
+        return out
+
+    def save(self, path: str | Path) -> None:
+        """Write the module's text to a file, whole or not at all."""
+        atomic_write_text(Path(path), self.source)
+
+    def _given(self, parameters: Mapping[str, float]) -> dict[str, float]:
+        unknown = set(parameters) - set(self.parameters)
+        if unknown:
+            known = ", ".join(self.parameters) or "none"
+            raise InputError(f"{self.name} has no parameter {', '.join(sorted(unknown))}; it has {known}")
+        return {**self.parameters, **{name: _finite(name, value) for name, value in parameters.items()}}
+
+    def _inner(self, parameters: Mapping[str, float]) -> dict[str, float]:
+        """The same under the names that a module's own functions know."""
+        return {f"{name}_": value for name, value in self._given(parameters).items()}
+
+    @contextmanager
+    def _checked(self, get: Get) -> Iterator[None]:
+        """What generated modules say as ValueError, as kernelc's own errors."""
+        if self.ntk_reason and "ntk" in (get if isinstance(get, tuple | list) else (get,)):
+            raise UnsupportedError(self.ntk_reason)
+        try:
+            yield
+        except ValueError as error:
+            raise InputError(str(error)) from None
+
+
+def _single(get: object) -> tuple[str]:
+    """``get`` as a tuple of one name."""
+    if get not in ("nngp", "ntk"):
+        raise InputError(f"get: expected 'nngp' or 'ntk', found {get!r}")
+    return (str(get),)
+
+
+def _finite(name: str, value: object) -> float:
+    """A parameter's value."""
+    number = np.asarray(value)
+    if number.ndim or number.dtype.kind not in "biuf" or not np.isfinite(number):
+        raise InputError(f"{name}: expected a finite real number, found {value!r}")
+    return float(number)
