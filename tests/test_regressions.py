@@ -1,0 +1,69 @@
+"""What once went wrong, and must not again."""
+
+import numpy as np
+import pytest
+
+import kernelc
+from kernelc import Activation, Dense, Network
+
+X = np.array([[1.0, 2.0, 3.0], [1.0, 0.0, -1.0]])
+BACKENDS = ("numpy", "numexpr")
+
+
+def network(*layers, **keywords):
+    return Network([Dense(), *layers, Dense()], name="n", **keywords)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("gain", [-2.0, -0.5])
+def test_a_negative_standard_deviation_is_refused_at_the_call(backend, gain):
+    layers = [Dense(W_std="gain"), Activation("relu"), Dense(W_std="sqrt(gain + 1)")]
+    k = kernelc.compile(Network(layers, name="n", parameters={"gain": 1.5}), backend)
+    with pytest.raises(kernelc.InputError, match="gain"):
+        k(X, gain=gain)
+
+
+@pytest.mark.parametrize("activation", [Activation("0*x"), Activation("polynomial", coefficients=[0])])
+def test_the_zero_activation_has_the_zero_kernel(activation):
+    nngp, ntk = kernelc.compile(network(activation))(X, get=("nngp", "ntk"))
+    assert not nngp.any()
+    assert not ntk.any()
+
+
+def test_samples_of_the_self_test_stay_in_the_domain():
+    k = kernelc.compile(network(Activation("gaussian", b=1)))
+    assert "q1 < 1/4" in k.source
+    k.module.self_test()
+    with pytest.raises(kernelc.InputError, match="domain"):
+        k(X)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_overflow_between_two_rows_is_no_silent_nan(backend):
+    k = kernelc.compile(network(Activation("gelu")), backend)
+    with pytest.raises(kernelc.InputError, match="rows 0 and 1"):
+        k(np.array([[1e100, 1.0], [1.0, 1e100]]))
+
+
+@pytest.mark.parametrize("activation", ["relu", "abs"])
+def test_rows_at_the_origin_are_one_point(activation):
+    k = kernelc.compile(network(Activation(activation), parameterization="standard"))
+    z = np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 2.0]])
+    assert np.ptp(k.ntk(z)[:2, :2]) == 0
+    np.testing.assert_array_equal(k.ntk(z), k.ntk(z, z.copy()))
+
+
+@pytest.mark.parametrize("phi", [[1], None, 1j])
+def test_a_dual_of_no_formula_is_refused(phi):
+    with pytest.raises(kernelc.KernelcError):
+        kernelc.dual(phi)
+
+
+def test_a_constant_beyond_floating_point_is_refused():
+    with pytest.raises(kernelc.LoweringError, match="range"):
+        kernelc.compile(network(Activation("(1e99*x)**3")))
+
+
+def test_products_with_nan_are_refused():
+    with pytest.raises(kernelc.InputError, match="finite"):
+        kernelc.compile(network(Activation("relu"))).matvec(X, None, [np.nan, 1.0])
