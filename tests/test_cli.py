@@ -214,8 +214,8 @@ def test_gram_of_no_rows_is_empty() -> None:
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.full((2, 3), np.nan), "finite"),
-        (np.full((2, 3), np.inf), "finite"),
+        (np.full((2, 3), np.nan), "x.npy: expected finite"),
+        (np.full((2, 3), np.inf), "x.npy: expected finite"),
         (np.ones((2, 3), complex), "complex128"),
         (np.ones(3), "shape"),
         (np.ones((2, 3, 4)), "shape"),

@@ -51,8 +51,11 @@ def gram(spec: str, x: str, y: str | None, output: str, get: str, backend: str, 
     if x2 is not None and x1.shape[1] != x2.shape[1]:
         raise InputError(f"{x} has rows of {x1.shape[1]} numbers, but {y} has rows of {x2.shape[1]}; they must agree")
     kernel = kernelc.compile(spec, backend=backend, dtype=dtype)
-    with progress(f"{get} of {spec}") as report:
-        shape = write_gram(kernel, x1, x2, output, get, dtype, report)
+    try:
+        with progress(f"{get} of {spec}") as report:
+            shape = write_gram(kernel, x1, x2, output, get, dtype, report)
+    except InputError as error:
+        raise _by_file(error, {"x1": x, "x2": y}) from None
     seconds = time.perf_counter() - started
     if as_json:
         print_json({"spec": spec, "get": get, "output": output, "shape": shape, "dtype": dtype, "seconds": seconds})
@@ -94,6 +97,12 @@ def write_gram(
         kernel.fill(matrix, x1, x2, get=get, progress=report)
         matrix.flush()
     return shape
+
+
+def _by_file(error: InputError, files: dict[str, str | None]) -> InputError:
+    """The same complaint about the file that the user named, not about the argument that it became."""
+    name, _, complaint = str(error).partition(": ")
+    return InputError(f"{files[name]}: {complaint}") if files.get(name) else error
 
 
 def _new_matrix(temporary: Path, shape: tuple[int, int], dtype: str, output: str) -> "np.memmap":
