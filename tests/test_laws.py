@@ -171,14 +171,15 @@ def test_reflection(name: str, kind: str, backend: str, x: np.ndarray) -> None:
         assert is_close(matrices(name, kind, backend, turned)[get], whole, scales(name, kind, x, get))
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kind", SOME_KINDS)
 @pytest.mark.parametrize("name", EXACT)
-def test_rotation(name: str, kind: str) -> None:
+def test_rotation(name: str, kind: str, backend: str) -> None:
     """K(x Q) = K(x) for any orthogonal Q; rows far from parallel, for x Q is rounded."""
     rng = np.random.default_rng(4)
     x, turn = rng.standard_normal((4, 4)), np.linalg.qr(rng.standard_normal((4, 4)))[0]
-    for get, whole in matrices(name, kind, "numpy", x).items():
-        assert is_close(matrices(name, kind, "numpy", x @ turn)[get], whole, scales(name, kind, x, get))
+    for get, whole in matrices(name, kind, backend, x).items():
+        assert is_close(matrices(name, kind, backend, x @ turn)[get], whole, scales(name, kind, x, get))
 
 
 @law()
@@ -193,14 +194,15 @@ def test_backends_agree(name: str, kind: str, backend: str, x: np.ndarray) -> No
         assert is_close(single, matrices(name, kind, "numpy", rounded)[get], scale, 1e-5)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kind", SOME_KINDS)
 @pytest.mark.parametrize("name", EXACT)
-def test_positive_semidefinite(name: str, kind: str) -> None:
+def test_positive_semidefinite(name: str, kind: str, backend: str) -> None:
     """λ_min ≥ −(n·1e-13)·max K_ii: entries are good to 1e-13·√(K_ii K_jj), and eigenvalues move by no more (Weyl)."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((40, 3))
     x = np.concatenate([x, x[:5], -x[:5], x[:5] + 1e-9, 0.5 * x[:5]])
-    for K in matrices(name, kind, "numpy", x).values():
+    for K in matrices(name, kind, backend, x).values():
         assert np.linalg.eigvalsh(K).min() >= -DIGITS * len(K) * K.diagonal().max()
 
 
