@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import mpmath
-from sympy import Expr, Float, Symbol, sympify
+from sympy import Expr, Float, Symbol, Tuple, sympify
 
+from kernelc import orthants
+from kernelc.duals.numeric import mp_moments
 from kernelc.interpret import interpret
 from kernelc.steps import INPUT_WIDTH, ActivationStep, DenseStep, Step
 from kernelc.symbolic import SymbolicKernel
@@ -24,7 +26,9 @@ class MPArithmetic:
     """mpmath at the working precision."""
 
     def number(self, number: Expr) -> Any:
-        """An exact number, rounded to the working precision."""
+        """An exact number, rounded to the working precision; the numbers in a tuple."""
+        if isinstance(number, Tuple):
+            return [self.number(part) for part in number]
         return mpmath.mpf(number.p) / number.q if number.is_Rational else mpmath.mpf(number.evalf(mpmath.mp.dps + 5))
 
     def function(self, name: str) -> Callable[..., Any] | None:
@@ -40,6 +44,8 @@ _SAFE: Mapping[str, Callable[..., Any]] = {  # |c| <= √(q1 q2) but for roundin
     "acos": lambda value: mpmath.acos(_cosine(value)),
     "asin": lambda value: mpmath.asin(_cosine(value)),
     "sqrt": lambda value: mpmath.sqrt(max(value, 0)),
+    "Abs": abs,
+    **orthants.FUNCTIONS,
 }
 
 
@@ -101,6 +107,9 @@ def _dense(step: DenseStep, state: State, env: Mapping[Symbol, Any]) -> State:
 def _activation(step: ActivationStep, state: State, env: Mapping[Symbol, Any], has_ntk: bool, same: bool) -> State:
     if not all(_allowed(step.dual.domain, q, env) for q in state[:2]):
         raise OverflowError(f"E[φ(z)²] is infinite: {step.dual.domain} does not hold")
+    if step.dual.tier == "series":
+        own, other, cross, dot = mp_moments(step.dual.phi, *state[:2], state[0] if same else state[2], has_ntk)
+        return own, other, own if same else cross, state[3] * dot
     tiny = mpmath.mpf("1e-2000")  # a point at the origin: the formulas' limit, far below the last digit
     first, second, cross, ntk = max(state[0], tiny), max(state[1], tiny), state[2], state[3]
     at = {**env, q1: first, q2: second, c: first if same else cross}
@@ -108,7 +117,9 @@ def _activation(step: ActivationStep, state: State, env: Mapping[Symbol, Any], h
     def value(expr: Expr, where: Mapping[Symbol, Any]) -> Any:
         return interpret(expr, where, MPArithmetic())
 
-    dot = value(step.dual.ntk, at) if has_ntk else 0
+    dot = 0
+    if has_ntk:
+        dot = value(step.dual.ntk_diag if same and step.dual.closed else step.dual.ntk, at)
     diagonal = step.dual.diag
     own, other = value(diagonal, {**env, q1: first}), value(diagonal, {**env, q1: second})
     return own, other, own if same else value(step.dual.nngp, at), ntk * dot

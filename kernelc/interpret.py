@@ -76,8 +76,9 @@ class _Walk:
                 factors.append(f)
             else:
                 constant *= f
-        below = [1 / f for f in factors if isinstance(f, Pow) and f.exp.is_Rational and f.exp.is_negative]
-        above = [f for f in factors if 1 / f not in below]
+        under = [f for f in factors if isinstance(f, Pow) and f.exp.is_Rational and f.exp.is_negative]
+        above = [f for f in factors if f not in under]
+        below = [1 / f for f in under]
         if not above:
             return self.arithmetic.number(constant) / self.product(below)
         value = self.product(above)
@@ -95,7 +96,10 @@ class _Walk:
     def power(self, e: Pow) -> Any:
         base, exponent = e.as_base_exp()
         if not isinstance(exponent, Rational) or exponent.q > 2:
-            raise LoweringError(f"don't know how to compile the power '{e}'")
+            power = self.arithmetic.function("power")
+            if power is None:
+                raise LoweringError(f"don't know how to compile the power '{e}'")
+            return power(self.value(base), self.value(exponent))
         if exponent.is_negative:
             return self.arithmetic.number(Integer(1)) / self.value(base ** (-exponent))
         value = self.value(base) if exponent.q == 1 else self.function("sqrt")(self.value(base))

@@ -9,34 +9,49 @@ the first that does not refuse has it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-from sympy import Expr, SympifyError, sympify
+from sympy import Basic, Expr, SympifyError, sympify
 
-from kernelc.duals.exact import derive as exact
+from kernelc.duals import exact, series, special
 from kernelc.duals.record import Dual, Part
+from kernelc.duals.refusal import PREFIX
 from kernelc.errors import InputError, UnsupportedError
+from kernelc.foreign import PythonFunction, wrap
+from kernelc.symbols import x
 
 __all__ = ["Dual", "Part", "dual"]
 
-TIERS: tuple[Callable[[Expr], Dual], ...] = (exact,)
+TIERS: tuple[Callable[[Expr], Dual], ...] = (exact.derive, special.derive, series.derive)
 
 
-def dual(phi: Expr | str) -> Dual:
-    """The dual of an activation, given as an expression in ``kernelc.symbols.x``, a formula or a built-in's name.
+def dual(phi: Expr | str | Callable[..., Any]) -> Dual:
+    """The dual of an activation: an expression in ``kernelc.symbols.x``, a formula, a built-in's name or a function.
 
     >>> dual("max(0, x)").nngp
     (c*(pi - acos(c/(sqrt(q1)*sqrt(q2)))) + sqrt(-c**2 + q1*q2))/(2*pi)
     """
     expression = _parse(phi) if isinstance(phi, str) else _expression(phi)
+    if isinstance(expression, PythonFunction):
+        return replace(series.derive(expression), node_reason=f"{expression} is a Python function")
+    reason = ""
     for tier in TIERS[:-1]:
         try:
             return tier(expression)
-        except UnsupportedError:
-            continue
-    return TIERS[-1](expression)
+        except UnsupportedError as refusal:
+            reason = str(refusal)
+    try:
+        return replace(TIERS[-1](expression), node_reason=reason)
+    except UnsupportedError as refusal:
+        if not expression.free_symbols - {x}:
+            raise
+        raise UnsupportedError(f"{refusal}; it has none because of {reason.removeprefix(PREFIX)}") from None
 
 
 def _expression(phi: object) -> Expr:
+    if callable(phi) and not isinstance(phi, Basic | type(Basic)):
+        return wrap(phi)
     try:
         expression = sympify(phi, strict=True)
     except SympifyError:

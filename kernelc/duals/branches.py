@@ -126,10 +126,13 @@ def _sign_of_polynomial(poly: Poly, f: Expr) -> int | None:
         roots = [-poly.nth(0) / poly.nth(1)] if poly.degree() == 1 else real_roots(poly)
     except (NotImplementedError, PolynomialError):
         return None
+    if any(root.is_positive is None for root in roots):
+        return None
     roots = [root for root in roots if root.is_positive]
     if any(roots.count(root) % 2 for root in roots):
         raise refuse(f, f"a gate off the origin (this changes sign at |x| = {min(roots)}); {SPECIAL}")
-    return int(sign(poly.eval(max(roots, default=Integer(0)) + 1)))
+    value = sign(poly.eval(max(roots, default=Integer(0)) + 1))
+    return int(value) if value.is_Integer else None
 
 
 def _symbolic(f: Expr) -> UnsupportedError:

@@ -24,6 +24,18 @@ def substitute(value: Expr, names: Mapping[Expr, Expr]) -> Expr:
     return visit(value)
 
 
+def length(value: Expr) -> int:
+    """How many nodes an expression has as a tree, which is how SymPy prints it."""
+    known: dict[Expr, int] = {}
+
+    def visit(node: Expr) -> int:
+        if node not in known:
+            known[node] = 1 + sum(map(visit, node.args))
+        return known[node]
+
+    return visit(value)
+
+
 def nodes(value: Expr) -> set[Expr]:
     """Every node of an expression, shared ones once."""
     seen: set[Expr] = set()

@@ -47,7 +47,7 @@ def derive(phi: Expr) -> Dual:
         smooth=all(kind.gate != HARD for kind in atoms.terms),
         domain=domain(atoms),
         tier="exact",
-        error_bound=error,
+        stated_error=error,
         ntk_reason=JUMPS.format(phi=phi) if jumps else None,
     )
 

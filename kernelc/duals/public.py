@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from math import prod
 
 from sympy import (
+    Abs,
     Add,
     Dummy,
     Expr,
@@ -20,6 +21,7 @@ from sympy import (
     acos,
     asin,
     atan2,
+    cancel,
     cos,
     cosh,
     div,
@@ -29,6 +31,7 @@ from sympy import (
     factor_terms,
     fraction,
     pi,
+    sign,
     sin,
     sinh,
     sqrt,
@@ -37,6 +40,7 @@ from sympy import (
 from sympy.codegen.cfunctions import expm1
 
 from kernelc.duals.dag import nodes, substitute
+from kernelc.functions import Arcsine, ExpPhiRatio, ExpRatio, PhiRatio, Root
 from kernelc.symbols import c, gap, kappa, q1, q2, rho, s1, s2, theta
 
 LARGE = 200
@@ -70,6 +74,48 @@ def public(parts: Sequence[Expr | None]) -> Expr:
     return substitute(arranged if len(nodes(arranged)) < 2 * size + 10 else value, shown)
 
 
+def in_moments(value: Expr) -> Expr:
+    """A closed form of the special tier, from s1, s2, rho and kappa to q1, q2 and c.
+
+    What would be 0/0 at |ρ| = 1 comes out without a fraction bar that vanishes: arcs as asin, quotients by κ in two.
+    """
+    value = substitute(value, {Abs(rho): rho, sign(rho): Integer(1)})  # what |ρ| is for is floating point
+    shown = {node: _regular(node) for node in nodes(value)}
+    names = {node: Dummy("regular") for node, new in shown.items() if new is not None}
+    root = {_root: Root(q1 * q2 - c**2)}
+    value = substitute(_coordinates(substitute(value, names)), root)
+    return substitute(value, {name: substitute(shown[node], root) for node, name in names.items()})
+
+
+def _regular(node: Expr) -> Expr | None:
+    """A node that is 0/0 at |ρ| = 1 in another form, None for the others."""
+    if node.func is atan2:
+        y, square = _arc(*node.args)
+        above, below = fraction(together(_lengths(y)))
+        return Arcsine(_coordinates(above), _coordinates(below) ** 2 * square)
+    if node.func is PhiRatio:
+        return PhiRatio(*_cleared(*node.args))
+    if node.func is ExpPhiRatio:
+        return ExpPhiRatio(_coordinates(node.args[0]), *_cleared(*node.args[1:]))
+    if node.func is exp and any(bar.is_Pow and bar.base == kappa and bar.exp.is_negative for bar in nodes(node)):
+        alone, rest = node.args[0].as_independent(s1, s2, rho, kappa, as_Add=True)
+        square = s1**2 * s2**2 - c**2
+        above = cancel(together(_lengths(rest).xreplace({_root: sqrt(square)}) * square))
+        return exp(alone) * ExpRatio(_coordinates(above), _coordinates(square))
+    return None
+
+
+def _cleared(above: Expr, below: Expr) -> tuple[Expr, Expr]:
+    """A quotient without fractions inside; a difference relative to its terms, so that a rounding error shows."""
+    above, over = fraction(together(_lengths(above)))
+    below, under = fraction(_lengths(below) * over)
+    above = expand(above * under)
+    number, size = above.xreplace({c: Integer(0), _root: Integer(0)}).as_coeff_Mul()
+    if above.is_Add and number != 0 and size.is_positive:
+        above, below = expand(above / (abs(number) * size)), below / (abs(number) * size)
+    return _coordinates(above), _coordinates(below)
+
+
 def diagonal(nngp: Expr) -> Expr:
     """A public dual at u = v, in q1."""
     value = substitute(nngp, {q2: q1, c: q1})
@@ -79,19 +125,29 @@ def diagonal(nngp: Expr) -> Expr:
 
 
 def _coordinates(value: Expr) -> Expr:
+    return substitute(_lengths(value), {s1: sqrt(q1), s2: sqrt(q2)})
+
+
+def _lengths(value: Expr) -> Expr:
     value = substitute(value, {kappa: _root / (s1 * s2), theta: _angle, gap: (1 - rho) / 2})
-    return substitute(substitute(value, {rho: c / (s1 * s2)}), {s1: sqrt(q1), s2: sqrt(q2)})
+    return substitute(value, {rho: c / (s1 * s2)})
 
 
 def _arcsine(y: Expr, x: Expr) -> Expr:
     """atan2(C, √W) = asin(C/√(C² + W)), whose root comes out as a product of what belongs to either point."""
-    square = _plain(_coordinates(y) ** 2 + _coordinates(x**2))
-    return asin(_coordinates(y) / sqrt(factor(together(square))))
+    y, square = _arc(y, x)
+    return asin(_coordinates(y) / sqrt(square))
+
+
+def _arc(y: Expr, x: Expr) -> tuple[Expr, Expr]:
+    """y and x² + y²."""
+    return y, factor(together(_plain(_coordinates(y) ** 2 + _coordinates(x**2))))
 
 
 def _is_bar(node: Expr) -> bool:
-    """A sum under a root or a fraction bar."""
-    return bool(node.is_Pow and node.base.is_Add and not (node.exp.is_Integer and node.exp > 0))
+    """A sum under a root or a fraction bar; not one of numbers."""
+    is_sum = node.is_Pow and node.base.is_Add and not node.base.is_number
+    return bool(is_sum and not (node.exp.is_Integer and node.exp > 0))
 
 
 def _rebuilt(value: Expr) -> Expr:
@@ -184,15 +240,20 @@ def _mirrors(weights: Weights) -> Weights:
     while left:
         wave, weight = left.popitem()
         other = wave.xreplace({c: -c})
-        if wave.has(exp) and other != wave and left.get(other) in (weight, -weight):
-            (one,), (two,) = wave.atoms(exp), other.atoms(exp)
+        one, two = _exponential(wave), _exponential(other)
+        if one != two and other != wave and left.get(other) in (weight, -weight):
             h = expand((one.exp - two.exp) / 2)
             h, sign = (-h, -1) if h.could_extract_minus_sign() else (h, 1)
             pair = cosh(h) if left.pop(other) == weight else sign * sinh(h)
-            paired[wave.xreplace({one: exp(expand((one.exp + two.exp) / 2)) * pair})] = 2 * weight
+            paired[wave / one * exp(expand((one.exp + two.exp) / 2)) * pair] = 2 * weight
         else:
             paired[wave] = weight
     return paired
+
+
+def _exponential(wave: Expr) -> Expr:
+    """The exponential among the factors of a product, 1 = exp(0) if there is none; not one inside of a cosine."""
+    return next((factor for factor in Mul.make_args(wave) if factor.func is exp), exp(0, evaluate=False))
 
 
 def _angles(weights: Weights) -> Weights:

@@ -4,8 +4,9 @@ from sympy import Expr
 
 from kernelc.errors import UnsupportedError
 
-SPECIAL = "that needs the special tier (normal CDF, Owen's T, Dawson), not available yet"
-SERIES = "that needs the series tier (a numeric table), not available yet"
+PREFIX = "no exact dual activation: "
+SPECIAL = "that is beyond elementary functions"
+SERIES = "no closed form is known for that"
 
 
 def refuse(node: Expr | str, reason: str) -> UnsupportedError:
@@ -14,4 +15,4 @@ def refuse(node: Expr | str, reason: str) -> UnsupportedError:
     >>> str(refuse("tanh(x)", "a ratio of exponentials"))
     'no exact dual activation: tanh(x): a ratio of exponentials'
     """
-    return UnsupportedError(f"no exact dual activation: {node}: {reason}")
+    return UnsupportedError(f"{PREFIX}{node}: {reason}")
