@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kernelc.driver import build, compile, derive
-    from kernelc.duals import dual
     from kernelc.errors import (
         BackendError,
         InputError,
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
         SpecError,
         UnsupportedError,
     )
+    from kernelc.evaluation.measured import dual
     from kernelc.layers import Activation, Dense, Normalize, Repeat, Residual, Sum
     from kernelc.network import Network, load, loads
     from kernelc.symbols import c, q1, q2
@@ -55,7 +55,6 @@ __all__ = [
 
 _HOMES = {
     "kernelc.driver": ("build", "compile", "derive"),
-    "kernelc.duals": ("dual",),
     "kernelc.errors": (
         "BackendError",
         "InputError",
@@ -65,6 +64,7 @@ _HOMES = {
         "SpecError",
         "UnsupportedError",
     ),
+    "kernelc.evaluation.measured": ("dual",),
     "kernelc.layers": ("Activation", "Dense", "Normalize", "Repeat", "Residual", "Sum"),
     "kernelc.network": ("Network", "load", "loads"),
     "kernelc.symbols": ("c", "q1", "q2"),

@@ -29,6 +29,7 @@ class Sheet:
     duals: tuple[str, ...]  # a line each: activation, tier, error
     domain: str
     samples: tuple[tuple[float, ...], ...]  # points of the self-test
+    tolerance: float  # of the self-test, in float64
     values: tuple[tuple[str, tuple[tuple[float, ...], ...]], ...]  # kernel name -> exact matrix on the samples
 
 

@@ -24,6 +24,8 @@ class NumPyPrinter(Printer):
         "ratio": "ratio({0}, {1})", "sqrt": "np.sqrt({0})", "exp": "np.exp({0})", "expm1": "np.expm1({0})",
         "sin": "np.sin({0})", "cos": "np.cos({0})", "asin": "np.arcsin({0})", "atan2": "np.arctan2({0}, {1})",
         "abs": "np.abs({0})", "min": "np.minimum({0}, {1})", "max": "np.maximum({0}, {1})",
+        "ndtr": "ndtr({0})", "exp_ndtr": "exp_ndtr({0}, {1})", "dawson": "dawson({0})",
+        "exp_ndtr2": "exp_ndtr2({0}, {1}, {2}, {3}, {4})",
         "and": "np.logical_and({0}, {1})", "where": "np.where({0}, {1}, {2})",
     }  # fmt: skip
 
@@ -64,7 +66,7 @@ class ModuleWriter:
         careful = self.program.careful
         parts = [
             self._docstring(),
-            "\n".join([*self.imports_first, "", *self.imports]),
+            self._imports(),
             self._identity(),
             self._settings(),
             section("The layers: what each does to one point, and to a pair of points"),
@@ -73,6 +75,8 @@ class ModuleWriter:
             deviations,
             *([section("The plain formulas, for entries that ask for more digits")] if exact else []),
             *exact,
+            *([section("The activations without straight-line code")] if self.program.attachments else []),
+            *[attachment.functions for attachment in self.program.attachments if attachment.functions],
             section("What this module is for"),
             self._public(),
             self._self_test(),
@@ -81,6 +85,8 @@ class ModuleWriter:
             self._machinery("tiles"),
             *([self._machinery("doubledouble")] if careful else []),
             *(["\n".join(self.careful.lines())] if self.careful.names else []),
+            *[self._machinery(name) for name in self._runtimes()],
+            *[attachment.text for attachment in self.program.attachments],
             'if __name__ == "__main__":\n    self_test()',
         ]
         return "\n\n".join(p.strip("\n") + "\n" for p in parts)
@@ -123,8 +129,8 @@ class ModuleWriter:
         row, pair = self._row(block), self._pair(block)
         return "\n\n\n".join(
             [
-                _function(f"row_{n}(q, ntk, p)", title, [*_scalars(block.row, "{0}"), *row]),
-                _function(f"pair_{n}(gap, side, ntk, one, two, p)", title, [*_scalars(block.pair, "F({0})"), *pair]),
+                function(f"row_{n}(q, ntk, p)", title, [*_scalars(block.row, "{0}"), *row]),
+                function(f"pair_{n}(gap, side, ntk, one, two, p)", title, [*_scalars(block.pair, "F({0})"), *pair]),
             ]
         )
 
@@ -154,7 +160,7 @@ class ModuleWriter:
 
     def _statement(self, statement: Statement) -> str:
         """One line: pairs in the backend's own language, the rest in NumPy."""
-        if statement.rate == "pair" and not statement.text.startswith("refine("):
+        if statement.rate == "pair" and not statement.plain:
             return self.pair_statement(statement)
         return f"{statement.name} = {statement.text}"
 
@@ -171,7 +177,7 @@ class ModuleWriter:
         lines = [*_scalars(code, "{0}"), *(f"{s.name} = {s.text}" for s in statements)]
         pairs = ", ".join(f"({name!r}, {end.text})" for name, end in ends.items())
         lines.append(f"return ({pairs}{',' if len(ends) == 1 else ''})")
-        return _function(
+        return function(
             "deviations(p)", "W_std and b_std, as far as they depend on parameters: none may be negative", lines
         )
 
@@ -180,7 +186,7 @@ class ModuleWriter:
         lines = [f"{s.name} = {s.text}" for s in statements]
         lines.append(f"return {outputs['near'].text}, {outputs['far'].text}")
         title = "sin² and cos² of half the angle behind an activation, in double-double"
-        return _function(f"{name}({', '.join(n for n, _ in code.inputs)})", title, lines)
+        return function(f"{name}({', '.join(n for n, _ in code.inputs)})", title, lines)
 
     def _public(self) -> str:
         keywords = "".join(f", {name}={float(value)!r}" for name, value in self.program.parameters)
@@ -194,8 +200,17 @@ class ModuleWriter:
         return SELF_TEST.format(
             samples=_matrix(sheet.samples),
             values="\n".join(values),
-            tolerance="1e-13" if self.dtype == "float64" else "1e-5",
+            tolerance=f"{sheet.tolerance:.0e}" if self.dtype == "float64" else "1e-5",
         )
+
+    def _imports(self) -> str:
+        first = (*self.imports_first, *(["import base64"] if "table" in self._runtimes() else []))
+        plain = sorted(line for line in first if line.startswith("import "))
+        return "\n".join([*plain, *(line for line in first if line not in plain), "", *self.imports])
+
+    def _runtimes(self) -> list[str]:
+        """The runtime files that the attachments need, each once."""
+        return list(dict.fromkeys(name for attachment in self.program.attachments for name in attachment.runtime))
 
     def _machinery(self, name: str) -> str:
         text = runtime.source(name)
@@ -227,7 +242,8 @@ def _unpack(saved: tuple[str, ...], which: str, used: set[str]) -> str:
     return f"{', '.join(names)}{',' if len(names) == 1 else ''} = {'one' if which == '1' else 'two'}"
 
 
-def _function(signature: str, title: str, lines: list[str]) -> str:
+def function(signature: str, title: str, lines: list[str]) -> str:
+    """The text of a function."""
     return "\n".join([f"def {signature}:", f'    """{title}"""', *(textwrap.indent(line, "    ") for line in lines)])
 
 

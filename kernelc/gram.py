@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +18,7 @@ from kernelc.files import atomic_write_text
 Get = str | tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class CompiledKernel:
     """A compiled kernel. Inputs are arrays of shape (n, d) and (m, d), one row a point; results have shape (n, m).
 
@@ -32,11 +32,12 @@ class CompiledKernel:
     module: ModuleType
     parameters: Mapping[str, float]
     ntk_reason: str = ""
+    widened: Callable[[float, float], CompiledKernel] | None = field(default=None, repr=False)
+    """The same kernel for data whose second moments E[z²] reach from the first number to the second."""
 
     def __call__(self, x1: ArrayLike, x2: ArrayLike | None = None, get: Get = "ntk", **parameters: float) -> Any:
         """The kernel matrix that ``get`` names, "ntk" or "nngp"; a tuple of names gives a tuple of matrices."""
-        with self._checked(get):
-            return self.module.kernel(x1, x2, get, **self._given(parameters))
+        return self._run(get, lambda module: module.kernel(x1, x2, get, **self._given(parameters)))
 
     def nngp(self, x1: ArrayLike, x2: ArrayLike | None = None, **parameters: float) -> NDArray[Any]:
         """E[f(x) f(x')] over the weights, shape (n, m)."""
@@ -50,8 +51,7 @@ class CompiledKernel:
 
     def diag(self, x1: ArrayLike, get: Get = "ntk", **parameters: float) -> Any:
         """The diagonal of the Gram matrix of x1, shape (n,)."""
-        with self._checked(get):
-            return self.module.diag(x1, get, **self._given(parameters))
+        return self._run(get, lambda module: module.diag(x1, get, **self._given(parameters)))
 
     def fill(
         self,
@@ -63,9 +63,9 @@ class CompiledKernel:
         **parameters: float,
     ) -> None:
         """Write the matrix into ``out`` (an array or a memory map), tile by tile; ``progress`` gets the share done."""
+        given = self._inner(parameters)
+        one, two = self._run(get, lambda module: module.prepared(x1, x2, given, _single(get)))
         with self._checked(get):
-            given = self._inner(parameters)
-            one, two = self.module.prepared(x1, x2, given, _single(get))
             shape, dtype = getattr(out, "shape", None), getattr(out, "dtype", None)
             if shape != (len(one.x), len(two.x)) or getattr(dtype, "kind", None) != "f":
                 raise InputError(f"out: expected floats of shape {(len(one.x), len(two.x))}, found {dtype} of {shape}")
@@ -75,9 +75,8 @@ class CompiledKernel:
         self, x1: ArrayLike, x2: ArrayLike | None = None, get: str = "ntk", **parameters: float
     ) -> Iterator[tuple[slice, slice, NDArray[Any]]]:
         """(rows, columns, block) for blocks that cover the matrix, which is never held as a whole."""
-        with self._checked(get):
-            given = self._inner(parameters)
-            one, two = self.module.prepared(x1, x2, given, _single(get))
+        given = self._inner(parameters)
+        one, two = self._run(get, lambda module: module.prepared(x1, x2, given, _single(get)))
         return self._blocks(one, two, get, given)
 
     def _blocks(
@@ -120,6 +119,19 @@ class CompiledKernel:
     def _inner(self, parameters: Mapping[str, float]) -> dict[str, float]:
         """The same under the names that a module's own functions know."""
         return {f"{name}_": value for name, value in self._given(parameters).items()}
+
+    def _run(self, get: Get, call: Callable[[ModuleType], Any]) -> Any:
+        """The result of a call of the module; of a wider one, where the data leaves the range of a table."""
+        with self._checked(get):
+            while True:
+                try:
+                    return call(self.module)
+                except ValueError as error:
+                    ends: tuple[float, float] | None = getattr(error, "ends", None)  # of a QRangeError
+                    if self.widened is None or ends is None:
+                        raise
+                wider = self.widened(*ends)
+                self.source, self.module, self.widened = wider.source, wider.module, wider.widened
 
     @contextmanager
     def _checked(self, get: Get) -> Iterator[None]:

@@ -3,14 +3,16 @@
 Blocks (``Repeat``, ``Residual``, ``Sum``) hold layers. Whether layers fit together is the network's to check.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Integral
+from typing import Any
 
-from sympy import Expr
+from sympy import Basic, Expr
 
 from kernelc.activations import ACTIVATIONS, Value, assemble, complete
 from kernelc.errors import SpecError
+from kernelc.foreign import wrap
 from kernelc.formula import Scalar, parse_formula, parse_scalar, unparse
 from kernelc.messages import did_you_mean, located, quote
 from kernelc.symbols import parameter, x
@@ -68,17 +70,34 @@ class Activation:
     """φ applied to each unit: a built-in by name with its parameters, or one of your own by its formula.
 
     ``Activation("leaky_relu", alpha=0.1)``, ``Activation("bump", formula="x*exp(-x**2)")``, or the formula alone,
-    ``Activation("x*exp(-x**2)")``. Names in it are parameters of the network. ``phi`` is the SymPy expression in
+    ``Activation("x*exp(-x**2)")``; or a Python function of arrays, ``Activation(f)`` or ``Activation("swirl", f)``,
+    which a spec file cannot hold. Names in it are parameters of the network. ``phi`` is the SymPy expression in
     ``kernelc.symbols.x``. Raises :class:`SpecError`.
     """
 
     name: str
     formula: str | None
     parameters: tuple[tuple[str, Value], ...]
+    function: Callable[..., Any] | None
     phi: Expr = field(init=False, compare=False, repr=False)
 
-    def __init__(self, name: str | Expr, formula: str | Expr | None = None, **parameters: object) -> None:
+    def __init__(
+        self,
+        name: str | Expr | Callable[..., Any],
+        formula: str | Expr | Callable[..., Any] | None = None,
+        **parameters: object,
+    ) -> None:
+        function = name if _is_function(name) else formula if _is_function(formula) else None
+        _set(self, "function", function)
+        if function is not None:
+            name, formula = _function_name(function) if function is name else name, None
         text = _text(name)
+        if function is not None:
+            with located(f"activation {quote(text)}: "):
+                check_own_name(text)
+            for key, value in (("name", text), ("formula", None), ("parameters", ()), ("phi", wrap(function, text))):
+                _set(self, key, value)
+            return
         own = text if formula is None and not text.isidentifier() else _text(formula) if formula is not None else None
         with located(f"activation {quote(text)}: "):
             if own is not None and text.isidentifier():
@@ -98,6 +117,8 @@ class Activation:
             return self._build(values)
 
     def _build(self, values: Mapping[str, Expr] | None) -> Expr:
+        if self.function is not None:
+            return self.phi
         if self.formula is not None:
             try:
                 return parse_formula(self.formula, values)
@@ -248,6 +269,15 @@ LAYER_NAMES = (
 
 def _set(layer: object, name: str, value: object) -> None:
     object.__setattr__(layer, name, value)
+
+
+def _is_function(value: object) -> bool:
+    return callable(value) and not isinstance(value, Basic | type)
+
+
+def _function_name(function: object) -> str:
+    name = getattr(function, "__name__", "")
+    return name if name.isidentifier() and name not in {*ACTIVATIONS, *LAYER_NAMES} else "phi"
 
 
 def _text(value: object) -> str:

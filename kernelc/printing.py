@@ -17,7 +17,7 @@ import mpmath
 from sympy import Expr, Float, Integer, Rational
 
 from kernelc.errors import LoweringError
-from kernelc.program import Code, Instr
+from kernelc.program import CALLS, Code, Instr
 
 Atom: TypeAlias = "str | Expr"
 
@@ -28,12 +28,13 @@ ATOMIC = 9
 
 @dataclass(frozen=True)
 class Statement:
-    """``name = text`` at a rate; ``uses`` are the names that the text mentions, in order."""
+    """``name = text`` at a rate; ``uses`` are the names that the text mentions; ``plain``: Python in any backend."""
 
     name: str
     text: str
     rate: str
     uses: tuple[str, ...]
+    plain: bool = False
 
 
 class Constants:
@@ -85,6 +86,8 @@ class Printer:
 
     def call(self, instr: Instr, args: list[str]) -> str:
         """The text of an instruction that is no operator."""
+        if instr.op == "call":
+            return instr.callee.format(*args)
         if instr.op not in self.functions:
             raise LoweringError(f"don't know how to print '{instr.op}'")
         return self.functions[instr.op].format(*args)
@@ -113,7 +116,7 @@ class _Writer:
         self.times = Counter(a for i in code.instrs for a in i.args if isinstance(a, str))
         self.times.update(value for _, value in code.outputs if isinstance(value, str))
         self.rates = {a: {i.rate for i in code.instrs if a in i.args} for a in self.times}
-        self.refined = {a for i in code.instrs if i.op == "refine" for a in i.args}
+        self.passed = {a for i in code.instrs if i.op in CALLS for a in i.args}
         self.taken = {name for name, _ in code.inputs} | {i.name for i in code.instrs}
 
     def write(self) -> tuple[list[Statement], dict[str, Statement]]:
@@ -121,7 +124,7 @@ class _Writer:
             text = self.expression(instr)
             if self.own_line(instr, text):
                 name = self.fresh() if instr.name.startswith("t_") else instr.name
-                self.done.append(Statement(name, text.text, instr.rate, text.uses))
+                self.done.append(Statement(name, text.text, instr.rate, text.uses, instr.op in CALLS))
                 text = _Text(name, ATOMIC, (name,))
             self.texts[instr.name] = text
         rates = dict(self.code.inputs) | {i.name: i.rate for i in self.code.instrs}
@@ -133,8 +136,8 @@ class _Writer:
         return self.done, ends
 
     def own_line(self, instr: Instr, text: _Text) -> bool:
-        """Named values, what several instructions use, what refine gets, and what has another rate than its user."""
-        if not instr.name.startswith("t_") or instr.op == "refine" or instr.name in self.refined:
+        """Named values, what several use, what is passed to Python, and what has another rate than its user."""
+        if not instr.name.startswith("t_") or instr.op in CALLS or instr.name in self.passed:
             return True
         if self.rates[instr.name] - {instr.rate} or len(text.text) > self.printer.longest:
             return True

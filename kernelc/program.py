@@ -24,6 +24,11 @@ PRIMITIVES: Mapping[str, int] = {
     "asin": 1, "atan2": 2, "abs": 1, "min": 2, "max": 2, "lt": 2, "and": 2, "where": 3,
 }  # fmt: skip
 
+# functions of closed forms (kernelc.runtime.special), in NumPy code only
+SPECIAL: Mapping[str, int] = {"ndtr": 1, "exp_ndtr": 2, "exp_ndtr2": 5, "dawson": 1}
+
+CALLS = ("refine", "call")
+
 RATES = ("scalar", "one", "two", "pair")
 
 
@@ -31,8 +36,9 @@ RATES = ("scalar", "one", "two", "pair")
 class Instr:
     """``name = op(*args)``; an argument is a name or an exact number.
 
-    The one instruction that is no primitive is ``refine(flag, values, *inputs)``: where ``flag`` holds, ``callee`` (a
-    name in :attr:`Program.exact`) recomputes ``values`` from ``inputs`` in double-double.
+    Two instructions are no primitives. ``refine(flag, values, *inputs)``: where ``flag`` holds, ``callee`` (a name in
+    :attr:`Program.exact`) recomputes ``values`` from ``inputs`` in double-double. ``call(*args)``: ``callee`` is a
+    Python expression with a place {0}, {1} ... for each argument, that calls an :class:`Attachment`.
     """
 
     name: str
@@ -54,7 +60,7 @@ class Code:
         """Raise InternalError unless every name is defined once and before its use, by a known primitive."""
         known = {name for name, _ in self.inputs}
         for instr in self.instrs:
-            if instr.op != "refine" and PRIMITIVES.get(instr.op) != len(instr.args):
+            if instr.op not in CALLS and {**PRIMITIVES, **SPECIAL}.get(instr.op) != len(instr.args):
                 raise InternalError(f"'{instr.op}' with {len(instr.args)} arguments is not a primitive")
             missing = [a for a in instr.args if isinstance(a, str) and a not in known]
             if missing or instr.name in known:
@@ -77,6 +83,18 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """An activation that is no straight-line code: its object's name, the text that defines it, the formulas that it
+    calls (for people to read), and the runtime files that it needs.
+    """
+
+    name: str
+    text: str
+    functions: str
+    runtime: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Program:
     """A whole kernel: ``exact`` holds the code that `refine` instructions run in double-double."""
 
@@ -87,6 +105,7 @@ class Program:
     careful: bool  # rows in double-double
     normalize: bool  # input rows onto the sphere
     ntk_reason: str  # why there is no NTK, or ''
+    attachments: tuple[Attachment, ...]
     deviations: Code  # the standard deviations that depend on parameters, by their formula
 
     def validate(self) -> Program:

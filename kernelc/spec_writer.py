@@ -7,6 +7,7 @@ import sympy as sp
 from sympy import Expr
 
 from kernelc.activations import ACTIVATIONS, complete
+from kernelc.errors import SpecError
 from kernelc.formula import unparse
 from kernelc.layers import Activation, Dense, Layer, Normalize, Repeat, Residual, Sum, plain
 from kernelc.spec import SCHEMA, Spec
@@ -23,6 +24,11 @@ def write(spec: Spec) -> str:
     if spec.parameters:
         lines += ["", "[parameters]", *(f"{name} = {_number(default)}" for name, default in spec.parameters)]
     layers = [layer for _, layer in plain(spec.layers, "")]
+    for layer in layers:
+        if isinstance(layer, Activation) and layer.function is not None:
+            raise SpecError(
+                f"activation '{layer.name}' is a Python function, which a spec cannot hold: write a formula"
+            )
     own = {layer.name: layer.formula for layer in layers if isinstance(layer, Activation) and _is_own(layer)}
     for name, formula in sorted(own.items()):
         lines += ["", f"[activations.{name}]", f"formula = {_string(formula or '')}"]

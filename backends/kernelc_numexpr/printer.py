@@ -13,7 +13,7 @@ from sympy import Expr
 from kernelc.emit import ModuleWriter, NumPyPrinter
 from kernelc.errors import LoweringError
 from kernelc.printing import Statement
-from kernelc.program import Instr
+from kernelc.program import CALLS, Instr
 from kernelc_numexpr import evaluator
 
 
@@ -38,7 +38,7 @@ class NumexprPrinter(NumPyPrinter):
 
     def call(self, instr: Instr, args: list[str]) -> str:
         """A function call in numexpr's language."""
-        if instr.rate != "pair" or instr.op == "refine":
+        if instr.rate != "pair" or instr.op in CALLS:
             return super().call(instr, args)
         if instr.op not in self.functions_of_pairs:
             raise LoweringError(f"numexpr has no '{instr.op}'")

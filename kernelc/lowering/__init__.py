@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from kernelc.builder import Builder
+from kernelc.duals import Dual
 from kernelc.lowering.activation import activation
 from kernelc.lowering.affine import add, dense, scalar
 from kernelc.lowering.state import Pair, Row, Scope
-from kernelc.program import Block, Code, Program
+from kernelc.program import Attachment, Block, Code, Program
 from kernelc.roll import roll
 from kernelc.steps import ActivationStep, DenseStep, Step, activations
 from kernelc.symbolic import SymbolicKernel
@@ -23,8 +24,13 @@ class Entry:
     fresh: bool
 
 
-def lower(kernel: SymbolicKernel) -> Program:
-    """The program of a symbolic kernel; equal stretches of layers become one block with a count."""
+def lower(kernel: SymbolicKernel, attachments: Mapping[Dual, Attachment] | None = None) -> Program:
+    """The program of a symbolic kernel; equal stretches of layers become one block with a count.
+
+    ``attachments`` evaluate the activations that have no straight-line code; all others must be of the exact tier.
+    """
+    objects = dict(attachments or {})
+    names = {dual: attachment.name for dual, attachment in objects.items()}
     has_ntk, exact = not kernel.ntk_reason, dict[str, Code]()
     entry = Entry(positive=False, fresh=True)
     blocks: list[Block] = []
@@ -32,7 +38,7 @@ def lower(kernel: SymbolicKernel) -> Program:
         steps = tuple(step for group in groups for step in group)
         left = count
         while left:  # the first round of a loop may know less, or more, than the later ones
-            block, after = _block(steps, entry, Scope(has_ntk, exact))
+            block, after = _block(steps, entry, Scope(has_ntk, exact, names))
             rounds = left if after == entry else 1
             blocks.append(replace(block, count=rounds))
             left, entry = left - rounds, after
@@ -41,9 +47,10 @@ def lower(kernel: SymbolicKernel) -> Program:
         blocks=tuple(blocks),
         exact=tuple(exact.items()),
         parameters=kernel.parameters,
-        careful=any(step.dual.degree != 1 for step in activations(kernel.steps)),
+        careful=any(step.dual.degree != 1 and step.dual not in names for step in activations(kernel.steps)),
         normalize=kernel.normalize,
         ntk_reason=kernel.ntk_reason,
+        attachments=tuple(objects.values()),
         deviations=_deviations(kernel),
     ).validate()
 

@@ -23,6 +23,7 @@ from kernelc.builder import Builder, Value
 from kernelc.duals import Dual
 from kernelc.interpret import interpret
 from kernelc.lowering.arithmetic import Instructions
+from kernelc.lowering.attached import attached
 from kernelc.lowering.state import Pair, Part, Row, Scope, fold, mix
 from kernelc.slope import Slope, SlopeArithmetic
 from kernelc.steps import ActivationStep
@@ -38,6 +39,8 @@ CANCELS = 1e-13  # a dual whose terms cancel, x - sin(x) say, loses more than th
 def activation(step: ActivationStep, scope: Scope, row: Row, pair: Pair) -> tuple[Row, Pair]:
     """Σ' = E[φφ], Θ' = Θ·E[φ'φ']."""
     dual = step.dual
+    if dual in scope.attached:
+        return attached(scope.attached[dual], scope, row, pair)
     if not dual.parts:  # φ = 0
         return Row(scope.row.wrap(0), scope.row.wrap(0)), Pair(pair.gap, pair.side, scope.pair.wrap(0))
     if dual.degree is None:

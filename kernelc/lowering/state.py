@@ -15,12 +15,13 @@ activation its odd and even parts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sympy import Rational
 
 from kernelc.builder import Builder, Operand, Value
+from kernelc.duals import Dual
 from kernelc.program import Code
 
 
@@ -57,6 +58,7 @@ class Scope:
 
     has_ntk: bool
     exact: dict[str, Code]  # double-double code of the whole program, by name
+    attached: Mapping[Dual, str]  # the activations that an object in the module evaluates, and its name
     row: Builder = field(default_factory=Builder)
     pair: Builder = field(default_factory=Builder)
     saved: dict[str, Value] = field(default_factory=dict)

@@ -92,7 +92,7 @@ def test_fold(near, far, ends):
 
 
 def test_what_a_row_saves_is_saved_once_under_a_name_that_is_free():
-    scope = Scope(True, {})
+    scope = Scope(True, {}, {})
     q = scope.row.input("q", "one")
     first = scope.save("s", scope.row.sqrt(q))
     assert [v.atom for v in first] == ["s1", "s2"]
@@ -103,7 +103,7 @@ def test_what_a_row_saves_is_saved_once_under_a_name_that_is_free():
 
 
 def test_weights_are_shares_and_zero_where_there_is_nothing():
-    scope = Scope(True, {})
+    scope = Scope(True, {}, {})
     part, whole = scope.row.input("part", "one"), scope.row.input("whole", "one")
     scope.weights("W", part, whole)
     code = scope.row.code({"W": scope.saved["W"]})
