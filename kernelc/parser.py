@@ -7,6 +7,7 @@ import ast
 import re
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from numbers import Rational, Real
@@ -31,7 +32,7 @@ MAX_BITS = 1_024
 MAX_DIGITS = 100
 MAX_CONSTANT = 40
 
-_SAMPLES = (-2.7, -0.6, 0.7, 2.3)
+_SAMPLES = (-2.7, -0.6, 0.7, 2.3, -0.013, 0.011, -37.0, 41.0, -1e3, 1e3)
 _COMPARISONS = {ast.Gt: sp.Gt, ast.GtE: sp.Ge, ast.Lt: sp.Lt, ast.LtE: sp.Le, ast.Eq: sp.Eq, ast.NotEq: sp.Ne}
 _SPECIALS = (sp.zoo, sp.nan, sp.oo, -sp.oo, sp.I)
 
@@ -279,9 +280,23 @@ class _Parser:
             try:
                 evaluate(expr, {symbols.x: point})
             except NotRealError as error:
-                self.fail(node, f"{quote(unparse(error.args[0]))} is not a real number at x = {point}")
+                blame = error.args[0]
+                problem = f"{quote(unparse(blame))} is not a real number at x = {point}"
+                self.fail(
+                    self.origin(node, blame), f"{problem}, and a Gaussian input takes every value; {_cure(blame)}"
+                )
             except ArithmeticError:
                 continue
+
+    def origin(self, tree: ast.expr, blame: Expr) -> ast.expr:
+        """The logarithm, root or power in the text that became ``blame``; the whole formula if none did."""
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.BinOp | ast.Call) or not _may_be_unreal(node):
+                continue
+            with suppress(SpecError):
+                if self.expression(node, 0) == blame:
+                    return node
+        return tree
 
     # ---------------------------------------------------------------- errors
 
@@ -293,6 +308,22 @@ class _Parser:
         window = "".join(char if char.isprintable() else "?" for char in self.text[first : first + 100])
         caret = " " * (start - first) + "^" * max(1, min(end - start, len(window) - (start - first)))
         raise SpecError(f"{problem}\n    {window}\n    {caret}")
+
+
+def _may_be_unreal(node: ast.BinOp | ast.Call) -> bool:
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.Pow)
+    return isinstance(node.func, ast.Name) and node.func.id in ("log", "log1p", "sqrt")
+
+
+def _cure(blame: Expr) -> str:
+    """What to write instead of a logarithm or power that is not real on the whole line."""
+    mended = blame.func(sp.Abs(blame.args[0]), *blame.args[1:])
+    inside = blame.args[0]
+    first, second = unparse(mended), f"where({unparse(inside)} > 0, {unparse(blame)}, 0)"
+    if len(first) + len(second) > 120:
+        first, second = "abs(...) inside of it", "where(... > 0, ..., 0)"
+    return f"write {first}, or {second} with a value for the rest"
 
 
 def _chain(node: ast.expr, operators: type | UnionType) -> list[tuple[ast.operator | None, ast.expr]]:

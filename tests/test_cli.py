@@ -172,6 +172,16 @@ def test_lists(capsys: pytest.CaptureFixture[str], verb: str, names: set[str]) -
     assert all(name in table for name in names)
 
 
+def test_every_builtin_activation_has_a_dual(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = report(capsys, "activations")
+    assert isinstance(rows, list)
+    tiers = {row["name"]: row["dual"] for row in rows}
+    assert set(tiers.values()) == {"exact", "exact, nngp only", "special", "series"}
+    assert (tiers["gelu"], tiers["elu"], tiers["tanh"], tiers["sign"]) == (
+        "exact", "special", "series", "exact, nngp only"
+    )  # fmt: skip
+
+
 def test_the_list_of_layers_says_which_work() -> None:
     from kernelc.cli.lists import LAYERS
     from kernelc.layers import LAYER_NAMES

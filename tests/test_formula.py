@@ -93,6 +93,11 @@ REFUSED = {
     "(-8)**(1/3)": "not a real number",
     "log(x)": "'log(x)' is not a real number at x = -2.7",
     "x**0.5": "'sqrt(x)' is not a real number",
+    "log1p(x)": "write log(abs(1 + x)), or where(1 + x > 0, log(1 + x), 0)",
+    "x**(1/3)": "write abs(x)**(1/3)",
+    "log(x + 20)": "'log(20 + x)' is not a real number at x = -37.0",
+    "sqrt(500 - x)": "'sqrt(500 - x)' is not a real number at x = 1000.0",
+    "log(" + "+".join(f"x**{n}" for n in range(1, 60, 2)) + ")": "write abs(...) inside of it",
     "sqrt(-x**2 - 1)": "is not a real number",
     "9**9**9**9": "the exponent is above 100",
     "x**1000000": "the exponent is above 100",
@@ -170,6 +175,15 @@ def test_error_shows_the_piece():
         "    1 + tnah(x)",
         "        ^^^^",
     ]
+
+
+@pytest.mark.parametrize(("text", "piece"), [("1 + 2*log(x) - x", "log(x)"), ("x + (x - 1)**1.5", "(x - 1)**1.5")])
+def test_error_shows_what_is_not_real(text, piece):
+    with pytest.raises(SpecError) as error:
+        parse_formula(text)
+    message, shown, carets = str(error.value).splitlines()
+    assert "a Gaussian input takes every value; write" in message
+    assert shown[carets.index("^") : len(carets)] == piece
 
 
 def test_parameters():

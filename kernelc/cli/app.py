@@ -16,7 +16,8 @@ from types import FrameType
 import click
 
 from kernelc.cli.demo import demo
-from kernelc.cli.derive import derive, dual
+from kernelc.cli.derive import derive
+from kernelc.cli.dual import dual
 from kernelc.cli.gram import gram
 from kernelc.cli.lists import activations, backends, functions, layers
 from kernelc.cli.make import build

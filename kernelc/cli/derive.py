@@ -1,4 +1,4 @@
-"""``kernelc derive`` and ``kernelc dual``: formulas, and nothing computed."""
+"""``kernelc derive``: formulas, and nothing computed."""
 
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from kernelc.symbolic import SymbolicKernel
 
 INPUTS = "q1 = |x|²/d, q2 = |x'|²/d, c = x·x'/d"
-MOMENTS = "q1 = E[u²], q2 = E[v²], c = E[uv]"
 
 
 @click.command()
@@ -37,36 +36,6 @@ def derive(spec: str, get: str | None, latex: bool, as_json: bool) -> None:
         click.echo(symbolic.latex())
     else:
         print_recursion(symbolic, get)
-
-
-@click.command()
-@click.argument("formula")
-@latex_option
-@json_option
-def dual(formula: str, latex: bool, as_json: bool) -> None:
-    """Print the dual of an activation: E[φ(u)φ(v)], E[φ'(u)φ'(v)] and E[φ(u)²].
-
-    FORMULA is a formula in x, such as "x*exp(-x**2)", or the name of a built-in activation, such as gelu.
-    """
-    import kernelc
-
-    found = kernelc.dual(formula)
-    report = {
-        "formula": formula,
-        "tier": found.tier,
-        "error_bound": found.error_bound,
-        "nngp": str(found.nngp),
-        "ntk": None if found.ntk_reason else str(found.ntk),
-        "diag": str(found.diag),
-    }
-    if as_json:
-        print_json(report)
-    elif latex:
-        click.echo(found.latex())
-    else:
-        click.echo(f"(u, v) ~ N(0, [[q1, c], [c, q2]]): {MOMENTS}")
-        for name in ("nngp", "ntk", "diag", "tier", "error_bound"):
-            click.echo(f"{name} = {found.ntk_reason if report[name] is None else report[name]}")
 
 
 def describe(symbolic: "SymbolicKernel", get: str | None = None) -> dict[str, object]:

@@ -50,7 +50,8 @@ def gram(spec: str, x: str, y: str | None, output: str, get: str, backend: str, 
     x2 = None if y is None else read_rows(y)
     if x2 is not None and x1.shape[1] != x2.shape[1]:
         raise InputError(f"{x} has rows of {x1.shape[1]} numbers, but {y} has rows of {x2.shape[1]}; they must agree")
-    kernel = kernelc.compile(spec, backend=backend, dtype=dtype)
+    with progress(f"tables of {spec}") as report:
+        kernel = kernelc.compile(spec, backend=backend, dtype=dtype, progress=report)
     try:
         with progress(f"{get} of {spec}") as report:
             shape = write_gram(kernel, x1, x2, output, get, dtype, report)

@@ -6,7 +6,6 @@ import click
 
 from kernelc.cli.options import json_option
 from kernelc.cli.output import print_json, print_table
-from kernelc.errors import UnsupportedError
 
 # name, what it makes of its input z, its fields with their defaults, does it work yet
 LAYERS = (
@@ -83,10 +82,7 @@ def _tier(name: str) -> str:
     """How exact the dual of a built-in activation is; tried, so that it cannot be out of date."""
     import kernelc
 
-    try:
-        found = kernelc.dual(name)
-    except UnsupportedError:
-        return "not yet"
+    found = kernelc.dual(name)
     return f"{found.tier}, nngp only" if found.ntk_reason else found.tier
 
 

@@ -1,11 +1,23 @@
 """``kernelc build``: a spec into an importable module."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from kernelc.cli.options import backend_option, dtype_option, json_option, output_option, spec_argument
-from kernelc.cli.output import print_json
+from kernelc.cli.options import (
+    backend_option,
+    dtype_option,
+    duals_option,
+    json_option,
+    output_option,
+    q_range_option,
+    spec_argument,
+)
+from kernelc.cli.output import print_json, progress
+
+if TYPE_CHECKING:
+    from kernelc.evaluation import Method
 
 
 @click.command()
@@ -13,15 +25,26 @@ from kernelc.cli.output import print_json
 @output_option
 @backend_option
 @dtype_option
+@q_range_option
+@duals_option
 @json_option
-def build(spec: str, output: str, backend: str, dtype: str, as_json: bool) -> None:
+def build(
+    spec: str,
+    output: str,
+    backend: str,
+    dtype: str,
+    q_range: tuple[float, float] | None,
+    duals: "Method",
+    as_json: bool,
+) -> None:
     """Compile SPEC into a module that needs neither kernelc nor SymPy.
 
     Example: kernelc build relu-3 -o relu3.py; then, in Python, `from relu3 import ntk`.
     """
     import kernelc
 
-    kernelc.build(spec, output, backend=backend, dtype=dtype)
+    with progress(f"tables of {spec}") as report:
+        kernelc.build(spec, output, backend=backend, dtype=dtype, q_range=q_range, duals=duals, progress=report)
     size = Path(output).stat().st_size
     if as_json:
         print_json({"spec": spec, "output": output, "backend": backend, "dtype": dtype, "bytes": size})

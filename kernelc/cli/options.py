@@ -20,4 +20,20 @@ dtype_option = click.option(
     "--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True, help="Of the results."
 )
 
+q_range_option = click.option(
+    "--q-range",
+    nargs=2,
+    type=float,
+    metavar="LOW HIGH",
+    help="Where E[z^2] may lie at activations that a table evaluates.  [default: 1e-4 1e4, or what they take]",
+)
+
+duals_option = click.option(
+    "--duals",
+    type=click.Choice(["auto", "table", "closed"]),
+    default="auto",
+    show_default=True,
+    help="How to evaluate activations that have no elementary closed form.",
+)
+
 kernels = click.Choice(["ntk", "nngp"])
