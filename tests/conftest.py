@@ -1,4 +1,4 @@
-"""Options of the test run."""
+"""Options of the test run, and a cache of its own for tables."""
 
 import pytest
 from hypothesis import settings
@@ -17,3 +17,11 @@ def pytest_addoption(parser):
 def update(request):
     """Whether golden files are to be written rather than compared."""
     return request.config.getoption("--update")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def table_cache(tmp_path_factory):
+    """Tables that a run builds are its own: no run reads what another version left behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERNELC_CACHE_DIR", str(tmp_path_factory.mktemp("tables")))
+        yield
