@@ -111,7 +111,10 @@ def test_a_table_names_the_node(capsys: pytest.CaptureFixture[str]) -> None:
     assert "tier: series, no closed form, a numeric table" in out
     found = json.loads(said(capsys, "tanh(x)", "--json"))
     assert (found["nngp"], found["node_reason"]) == (None, "tanh(x): a ratio of exponentials")
-    assert "no formula to print as LaTeX" in refused(capsys, "tanh(x)", "--latex")
+
+
+def test_latex_of_what_has_no_closed_form_is_the_mean_that_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "\\tanh{\\left(u \\right)}" in said(capsys, "tanh(x)", "--latex")
 
 
 @pytest.mark.parametrize(

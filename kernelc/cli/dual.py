@@ -6,7 +6,6 @@ import click
 
 from kernelc.cli.options import json_option, latex_option
 from kernelc.cli.output import print_json
-from kernelc.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from kernelc.duals import Dual
@@ -37,8 +36,6 @@ def dual(formula: str, latex: bool, as_json: bool, plot: str | None) -> None:
     if latex and as_json:
         raise click.UsageError("--latex and --json are two reports; choose one")
     found = kernelc.dual(formula)
-    if latex and found.tier == "series":
-        raise UnsupportedError(f"no formula to print as LaTeX: {no_closed_form(found)}")
     if plot is not None:
         from kernelc.cli.curves import draw
 

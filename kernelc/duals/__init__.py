@@ -42,7 +42,7 @@ def dual(phi: Expr | str | Callable[..., Any]) -> Dual:
         except UnsupportedError as refusal:
             reason = str(refusal)
     try:
-        return replace(TIERS[-1](expression), node_reason=reason)
+        return replace(TIERS[-1](expression), node_reason=reason.removeprefix(PREFIX))
     except UnsupportedError as refusal:
         if not expression.free_symbols - {x}:
             raise

@@ -33,6 +33,7 @@ Method = Literal["auto", "table", "closed"]
 METHODS = ("auto", "table", "closed")
 USELESS = 1e-9  # an error of quadrature beyond this is refused
 EXPONENTIAL = "it grows exponentially"
+CHEAP = 2e8  # values of φ that a table may take where there is a closed form to fall back on
 STEEP = 60.0  # log|φ(±1000)| beyond which φ counts as exponential: its dual is too sharp in the angle for a table
 
 
@@ -86,7 +87,8 @@ def _evaluated(
         raise UnsupportedError(f"activation '{label}': no closed form: {dual.node_reason}")
     if not reason and method != "closed":
         try:
-            table = lookup(dual.phi, q_range, progress=progress)
+            work = {"work": CHEAP} if dual.closed and method == "auto" else {}
+            table = lookup(dual.phi, q_range, progress=progress, **work)
             return Evaluated(label, dual, _table(name, label, table), "table", table.error)
         except UnsupportedError as refusal:
             reason = str(refusal)

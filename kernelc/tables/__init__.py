@@ -31,17 +31,18 @@ def lookup(
     q_range: tuple[float, float],
     target: float = TARGET,
     progress: Callable[[float], None] | None = None,
+    work: float = builder.WORK,
 ) -> Table:
     """The table of φ for E[u²] in ``q_range``, from the cache on the disk if it was built before.
 
-    Raises UnsupportedError where its error stays above ``target``.
+    Raises UnsupportedError where its error stays above ``target``, or it would take more than ``work`` values of φ.
     """
     if isinstance(phi, PythonFunction):
         return _of_function(phi, q_range, target)
     key = cache.key(phi, q_range, target)
     found = cache.load(key)
     if found is None:
-        found = builder.build(sampled(numeric(phi)), q_range, target, progress)
+        found = builder.build(sampled(numeric(phi)), q_range, target, progress, work)
         cache.save(key, found)
     return found
 

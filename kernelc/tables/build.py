@@ -30,7 +30,7 @@ FLOOR = 1e-15  # coefficients below this are dropped
 ABSENT = 1e-26  # a part with less than this share of E[φ²] is rounding
 RADII = (48, 64, 80, 120, 200, 400, 800)
 ARCS = (48, 64, 80, 120, 180, 260, 400)
-WORK = 6e8  # values of an activation: about half a minute
+WORK = 2e9  # values of an activation at most: about a minute
 SCALES = (16, 24, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192)
 INTEGRALS = "the integrals of a table do not settle"
 LINE = 800  # nodes of integrals on the line
@@ -40,14 +40,19 @@ Progress = Callable[[float], None]
 
 
 def build(
-    phi: Sampled, q_range: tuple[float, float], target: float = TARGET, progress: Progress | None = None
+    phi: Sampled,
+    q_range: tuple[float, float],
+    target: float = TARGET,
+    progress: Progress | None = None,
+    work: float = WORK,
 ) -> Table:
     """The table of an activation for E[u²] in ``q_range``.
 
-    Raises UnsupportedError where the integrals, or the series, do not settle to ``target``.
+    Raises UnsupportedError where the integrals, or the series, do not settle to ``target``, or where the table would
+    take more than ``work`` values of the activation.
     """
     with np.errstate(all="ignore"), threadpool_limits(1):  # small products: threads would only wait for each other
-        builder = _Builder(phi, q_range, target)
+        builder = _Builder(phi, q_range, target, work)
         table = builder.table(progress)
         error = 2 * measured_error(table, phi, (2 * builder.radii, 3 * builder.arc // 2))
     if not error <= 10 * target:
@@ -56,8 +61,8 @@ def build(
 
 
 class _Builder:
-    def __init__(self, phi: Sampled, q_range: tuple[float, float], target: float) -> None:
-        self.phi, self.q_range, self.target = phi, q_range, target
+    def __init__(self, phi: Sampled, q_range: tuple[float, float], target: float, work: float) -> None:
+        self.phi, self.q_range, self.target, self.work = phi, q_range, target, work
         self.lo, self.hi = (0.5 * math.log(q) for q in q_range)
         self.delta = min(1.0, math.exp(-self.hi))
         self.arc = self._settled(
@@ -75,7 +80,7 @@ class _Builder:
 
     def _affordable(self, k: int) -> None:
         work = 4.0 * self.n * self.radii * self.arc * k
-        if work > WORK:
+        if work > self.work:
             raise UnsupportedError(f"a table would take {work:.0e} values of the activation")
 
     def _settled(self, sizes: Sequence[int], error: Callable[[int], float], what: str) -> int:
