@@ -17,7 +17,7 @@ from sympy import Expr, srepr
 from kernelc.files import atomic_path
 from kernelc.tables.record import PARTS, ROWS, Table, TablePart
 
-FORMAT = 5
+FORMAT = 6
 
 
 def directory() -> Path:
