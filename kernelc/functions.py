@@ -2,11 +2,10 @@
 
 * ``Phi(z)`` = P(Z ≤ z), the normal distribution function;
 * ``ExpPhi(E, z)`` = e^E·Phi(z);
-* ``PhiRatio(n, d)`` = Phi(n/d), ``ExpPhiRatio(E, n, d)`` = e^E·Phi(n/d) and ``ExpRatio(n, d)`` = e^{n/d}, d ≥ 0, with
-  limits at d = 0, where quotients have none: a gate whose conditional variance vanishes as ρ → ±1;
+* ``PhiRatio(n, d)`` = Phi(n/d) and ``ExpPhiRatio(E, n, d)`` = e^E·Phi(n/d), d ≥ 0, with limits at d = 0, where
+  quotients have none: a gate whose conditional variance vanishes as ρ → ±1;
 * ``Phi2(E, h, k, r, w)`` = e^E·P(X ≤ h, Y ≤ k) for standard normals with correlation r; w = √(1 − r²) is an argument of
   its own, so that r → ±1 keeps its digits;
-* ``Arcsine(n, d)`` = asin(n/√d) and ``Root(w)`` = √w: of numbers that are floats, n² > d and w < 0 are rounding errors;
 * ``Dawson(z)`` = e^{−z²} ∫₀^z e^{t²} dt.
 
 The exponent E is inside of the node because e^E overflows where the product does not: code computes the product in a
@@ -21,14 +20,14 @@ from __future__ import annotations
 from typing import Any
 
 import mpmath
-from sympy import Expr, Float, Function, Integer, Mul, Pow, Rational, asin, atan2, exp, fraction, oo, pi, sqrt, together
+from sympy import Expr, Float, Function, Integer, Mul, Pow, Rational, atan2, exp, fraction, oo, pi, sqrt, together
 
 from kernelc import orthants
 
 ZERO, ONE, HALF = Integer(0), Integer(1), Rational(1, 2)
 
 
-class _Special(Function):  # type: ignore[misc]
+class SpecialFunction(Function):  # type: ignore[misc]
     """A real function whose values mpmath computes."""
 
     def _eval_is_extended_real(self) -> bool | None:
@@ -51,7 +50,7 @@ def _mpf(value: Expr) -> Any:
     return mpmath.mpf(value.p) / value.q if value.is_Rational else mpmath.mp.make_mpf(value._mpf_)
 
 
-class Phi(_Special):
+class Phi(SpecialFunction):
     """The distribution function of the standard normal."""
 
     nargs = 1
@@ -75,10 +74,10 @@ class Phi(_Special):
         return f"Phi({printer._print(self.args[0])})"
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
-        return _powered(rf"\Phi\left({printer._print(self.args[0])}\right)", exp)
+        return powered(rf"\Phi\left({printer._print(self.args[0])}\right)", exp)
 
 
-class ExpPhi(_Special):
+class ExpPhi(SpecialFunction):
     """e^E·Phi(z)."""
 
     nargs = 2
@@ -107,10 +106,10 @@ class ExpPhi(_Special):
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         E, z = map(printer._print, self.args)
-        return _powered(rf"e^{{{E}}} \Phi\left({z}\right)", exp, product=True)
+        return powered(rf"e^{{{E}}} \Phi\left({z}\right)", exp, product=True)
 
 
-class PhiRatio(_Special):
+class PhiRatio(SpecialFunction):
     """Phi(n/d) for d ≥ 0; at d = 0 it is 0, 1/2 or 1 by the sign of n."""
 
     nargs = 2
@@ -138,13 +137,13 @@ class PhiRatio(_Special):
         return orthants.normal_ratio(*args)
 
     def _sympystr(self, printer: Any) -> str:
-        return f"Phi({printer._print(_quotient(*self.args))})"
+        return f"Phi({printer._print(quotient(*self.args))})"
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
-        return _powered(rf"\Phi\left({printer._print(_quotient(*self.args))}\right)", exp)
+        return powered(rf"\Phi\left({printer._print(quotient(*self.args))}\right)", exp)
 
 
-class ExpPhiRatio(_Special):
+class ExpPhiRatio(SpecialFunction):
     """e^E·Phi(n/d) for d ≥ 0, as PhiRatio."""
 
     nargs = 3
@@ -174,47 +173,15 @@ class ExpPhiRatio(_Special):
 
     def _sympystr(self, printer: Any) -> str:
         E, n, d = self.args
-        return f"exp({printer._print(E)})*Phi({printer._print(_quotient(n, d))})"
+        return f"exp({printer._print(E)})*Phi({printer._print(quotient(n, d))})"
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         E, n, d = self.args
-        text = rf"e^{{{printer._print(E)}}} \Phi\left({printer._print(_quotient(n, d))}\right)"
-        return _powered(text, exp, product=True)
+        text = rf"e^{{{printer._print(E)}}} \Phi\left({printer._print(quotient(n, d))}\right)"
+        return powered(text, exp, product=True)
 
 
-class ExpRatio(_Special):
-    """e^{n/d} for n ≤ 0 ≤ d; at d = 0 it is 0, but 1 where n = 0 too."""
-
-    nargs = 2
-
-    @classmethod
-    def eval(cls, n: Expr, d: Expr) -> Expr | None:
-        """1 at n = 0, an exponential where d is a positive number, and the limit at d = 0."""
-        if n == 0:
-            return ONE
-        if d == 0 or (d.is_Float and d.is_negative):
-            return ZERO if n.is_nonzero else None
-        return exp(n / d) if d.is_number and d.is_positive else None
-
-    def fdiff(self, argindex: int = 1) -> Expr:
-        """The exponential times the derivative of n/d."""
-        n, d = self.args
-        return self * (1 / d if argindex == 1 else -n / d**2)
-
-    def _eval_is_nonnegative(self) -> bool:
-        return True
-
-    def _value(self, *args: Any) -> Any:
-        return orthants.exp_ratio(*args)
-
-    def _sympystr(self, printer: Any) -> str:
-        return f"exp({printer._print(_quotient(*self.args))})"
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        return _powered(rf"e^{{{printer._print(_quotient(*self.args))}}}", exp, product=True)
-
-
-class Phi2(_Special):
+class Phi2(SpecialFunction):
     """e^E·P(X ≤ h, Y ≤ k) at correlation r, w = √(1 − r²)."""
 
     nargs = 5
@@ -265,79 +232,10 @@ class Phi2(_Special):
         E, h, k, r = map(printer._print, self.args[:4])
         text = rf"\Phi_{{2}}\left({h}, {k}; {r}\right)"
         bare = self.args[0] == 0
-        return _powered(text if bare else rf"e^{{{E}}} {text}", exp, product=not bare)
+        return powered(text if bare else rf"e^{{{E}}} {text}", exp, product=not bare)
 
 
-class Arcsine(_Special):
-    """asin(n/√d), π/2 in size where n² = d."""
-
-    nargs = 2
-
-    @classmethod
-    def eval(cls, n: Expr, d: Expr) -> Expr | None:
-        """0 at n = 0, an arcsine of numbers without a rounding error at ±1."""
-        if n == 0:
-            return ZERO
-        if d == 1:
-            return asin(n)
-        if not (n.is_number and d.is_number and d.is_positive):
-            return None
-        w = d - n**2
-        if w == 0 or (w.is_Float and w.is_negative):
-            return pi / 2 if n.is_positive else -pi / 2
-        return None if w.is_Float else asin(n / sqrt(d))
-
-    def fdiff(self, argindex: int = 1) -> Expr:
-        """1/√(d − n²), and that times −n/(2d)."""
-        n, d = self.args
-        return (1 if argindex == 1 else -n / (2 * d)) / Root(d - n**2)
-
-    def _value(self, *args: Any) -> Any:
-        return orthants.arcsine(*args)
-
-    def _sympystr(self, printer: Any) -> str:
-        return str(printer._print(self._shown()))
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        return _powered(str(printer._print(self._shown())), exp, product=True)
-
-    def _shown(self) -> Expr:
-        return asin(self.args[0] / sqrt(self.args[1]))
-
-
-class Root(_Special):
-    """√w."""
-
-    nargs = 1
-
-    @classmethod
-    def eval(cls, w: Expr) -> Expr | None:
-        """The root of a number."""
-        if w.is_Float and w.is_negative:
-            return ZERO
-        return sqrt(w) if w.is_number else None
-
-    def fdiff(self, argindex: int = 1) -> Expr:
-        """1/(2√w)."""
-        return 1 / (2 * self)
-
-    def _eval_is_nonnegative(self) -> bool:
-        return True
-
-    def _eval_power(self, power: Expr) -> Expr | None:
-        return self.args[0] ** (power / 2) if power.is_even else None
-
-    def _value(self, *args: Any) -> Any:
-        return orthants.root(*args)
-
-    def _sympystr(self, printer: Any) -> str:
-        return str(printer._print(sqrt(self.args[0])))
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        return _powered(str(printer._print(sqrt(self.args[0]))), exp)
-
-
-class Dawson(_Special):
+class Dawson(SpecialFunction):
     """e^{−z²} ∫₀^z e^{t²} dt."""
 
     nargs = 1
@@ -360,10 +258,10 @@ class Dawson(_Special):
         return f"Dawson({printer._print(self.args[0])})"
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
-        return _powered(rf"D\left({printer._print(self.args[0])}\right)", exp)
+        return powered(rf"D\left({printer._print(self.args[0])}\right)", exp)
 
 
-def _quotient(n: Expr, d: Expr) -> Expr:
+def quotient(n: Expr, d: Expr) -> Expr:
     """n/d with one fraction bar, for printing."""
     if d == 0:
         return Mul(n, Pow(d, -1, evaluate=False), evaluate=False)
@@ -375,7 +273,8 @@ def _density(z: Expr) -> Expr:
     return exp(-(z**2) / 2) / sqrt(2 * pi)
 
 
-def _powered(text: str, power: str | None, product: bool = False) -> str:
+def powered(text: str, power: str | None, product: bool = False) -> str:
+    """LaTeX of a function, and of its power."""
     if power is None:
         return text
     return rf"\left({text}\right)^{{{power}}}" if product else rf"{text}^{{{power}}}"

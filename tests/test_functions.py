@@ -5,7 +5,8 @@ import pytest
 import sympy as sp
 
 from kernelc import orthants
-from kernelc.functions import Arcsine, Dawson, ExpPhi, ExpPhiRatio, ExpRatio, Phi, Phi2, PhiRatio, Root
+from kernelc.functions import Dawson, ExpPhi, ExpPhiRatio, Phi, Phi2, PhiRatio
+from kernelc.limits import Arcsine, ExpRatio, Root
 
 h, k, E, z = sp.symbols("h k E z", real=True)
 r, w = sp.symbols("r w", real=True)

@@ -29,7 +29,11 @@ def is_nonnegative(phi: Expr) -> bool:
 
 def domain(atoms: AtomSum) -> Boolean:
     """The condition on q = E[u²] under which E[φ(u)²] is finite."""
-    growth = {kind.a for kind in atoms.terms}
+    return guard({kind.a for kind in atoms.terms})
+
+
+def guard(growth: set[Expr]) -> Boolean:
+    """The condition on q for a sum of terms that grow like e^{a x²}, a in ``growth``."""
     known = [a for a in growth if a.is_positive]
     unknown = [a for a in growth if a.is_positive is None]
     return And(*[4 * a * q1 < 1 for a in unknown], *[q1 < 1 / (4 * max(known)) for _ in known[:1]])

@@ -40,7 +40,8 @@ from sympy import (
 from sympy.codegen.cfunctions import expm1
 
 from kernelc.duals.dag import nodes, substitute
-from kernelc.functions import Arcsine, ExpPhiRatio, ExpRatio, PhiRatio, Root
+from kernelc.functions import ExpPhiRatio, PhiRatio
+from kernelc.limits import Arcsine, ExpRatio, Root
 from kernelc.symbols import c, gap, kappa, q1, q2, rho, s1, s2, theta
 
 LARGE = 200

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import product
 
-from sympy import Abs, Add, And, Expr, Float, Integer, Rational, sign
-from sympy.logic.boolalg import Boolean
+from sympy import Abs, Add, Expr, Float, Integer, Rational, sign
 
 from kernelc.duals.assemble import assemble
 from kernelc.duals.atoms import AtomSum, formula
@@ -19,6 +18,7 @@ from kernelc.duals.complexes import Complex
 from kernelc.duals.dag import nodes, substitute
 from kernelc.duals.edges import Edge, EdgeSum
 from kernelc.duals.exact import expectation
+from kernelc.duals.facts import guard
 from kernelc.duals.loss import error_bound
 from kernelc.duals.meeting import SAME, second_moment
 from kernelc.duals.pieces import Piece, pieces
@@ -29,7 +29,7 @@ from kernelc.duals.refusal import SERIES, refuse
 from kernelc.duals.ripples import ripple_dual
 from kernelc.duals.signs import is_nonnegative
 from kernelc.duals.stein import pair_dual
-from kernelc.symbols import gap, q1, rho, s1, s2
+from kernelc.symbols import gap, rho, s1, s2
 
 SWAP = {s1: s2, s2: s1}
 LOST = 1e-6
@@ -51,7 +51,7 @@ def derive(phi: Expr) -> Dual:
     closed = _closed(form)
     if sum(len(nodes(value)) for value in (closed.nngp, closed.ntk) if value is not None) > MAX_NODES:
         raise refuse(phi, f"its closed form has more than {MAX_NODES} operations; {SERIES}")
-    error = error_bound(closed, domain(form))
+    error = error_bound(closed, guard({kind.a for kind in form.kinds}))
     if error > LOST:
         raise refuse(phi, f"its terms cancel, and the closed form would lose all but a few digits; {SERIES}")
     where = ", ".join(map(str, form.jumps))
@@ -61,7 +61,7 @@ def derive(phi: Expr) -> Dual:
         degree=None,
         nonnegative=is_nonnegative(parts),
         smooth=all(edge.noise for edge, _ in form.gated),
-        domain=domain(form),
+        domain=guard({kind.a for kind in form.kinds}),
         tier="special",
         stated_error=error,
         ntk_reason=JUMPS.format(phi=phi, where=where) if where else None,
@@ -141,11 +141,3 @@ def _ungated(base: AtomSum) -> Expr:
             value = folded if parity == 1 else sign(rho) * folded
         total.append(value)
     return Add(*total)
-
-
-def domain(form: EdgeSum) -> Boolean:
-    """The condition on q = E[u²] under which E[φ(u)²] is finite."""
-    growth = {kind.a for kind in form.kinds}
-    known = [a for a in growth if a.is_positive]
-    unknown = [a for a in growth if a.is_positive is None]
-    return And(*[4 * a * q1 < 1 for a in unknown], *[q1 < 1 / (4 * max(known)) for _ in known[:1]])
