@@ -24,6 +24,7 @@ TABLES = (
     "celu_1_5",
     "laplace",
 )  # of the special tier: no kink but at 0, no exponential growth
+DEAR = {"shifted_erf"}
 QUADRATURES = ("late_tanh", "bent_tanh")
 QUICK = ("hard_tanh", "softshrink", "relu6", "tanh", "softplus", "softsign")
 DIGITS = 60
@@ -32,7 +33,7 @@ EDGE = mpmath.mpf("1e-40")
 
 def some(names, quick=QUICK):
     """Names as pytest parameters, those that are not quick marked slow."""
-    return [pytest.param(name, marks=[] if name in quick else [pytest.mark.sweep]) for name in names]
+    return [pytest.param(name, marks=[] if name in quick else [pytest.mark.slow]) for name in names]
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -73,7 +74,7 @@ def test_closed_forms(index, name):
     check_formulas(name, [entries[(index + 17 * step) % len(entries)] for step in range(5)], edge=EDGE)
 
 
-@pytest.mark.sweep
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLOSED)
 def test_closed_forms_everywhere(name):
     check_formulas(name, every(name), edge=EDGE)
@@ -86,11 +87,10 @@ def test_closed_forms_at_parallel_points(name):
 
 
 def check_compiled(name, duals, bound, vanishing=False):
-    stated = compiled(name, duals).stated
+    limit = min(bound, compiled(name, duals).stated)
     worst = errors(name, duals, vanishing)
     assert {"nngp", "moment"} <= set(worst)
     for what, found in worst.items():
-        limit = min(bound, stated) if name in SERIES else bound
         assert found.error <= limit, f"E[...] of {what} is off by {found.error:.1e} at {found.place}"
 
 
@@ -103,8 +103,8 @@ def test_series_tier(name):
 
 @pytest.mark.parametrize("name", some(CLOSED))
 def test_special_tier(name):
-    """As it is compiled by default."""
-    assert compiled(name).method == ("table" if name in TABLES else "closed")
+    """As it is compiled by default: by its closed form where a table over so wide a range would take too long."""
+    assert compiled(name).method == ("table" if name in set(TABLES) - DEAR else "closed")
     check_compiled(name, "auto", 1e-12)
 
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from kernelc import runtime
 from kernelc.duals.numpy_code import Numeric
+from kernelc.evaluation.quadrature import NODES, ROUNDING
 from kernelc.runtime.closed import ClosedDual
 from kernelc.runtime.polar import Polar
 
-NODES = 16
 POINTS = 13
 ERROR = 2e-13  # a closed form that is off by more gives way to quadrature
 TRUST = 1e-12  # quadrature that is off by more is not used
@@ -57,7 +57,7 @@ def soundness(texts: str, names: list[str], phi: Numeric, q_range: tuple[float, 
     run = max(np.split(good, np.flatnonzero(np.diff(good) > 1) + 1), key=len)
     low = 0.0 if run[0] == 0 else float(s[run[0]])
     high = np.inf if run[-1] == len(s) - 1 else float(s[run[-1]])
-    return Soundness(low, high, True, 2 * float(max(doubt.max(), error[run].max())))
+    return Soundness(low, high, True, max(2 * float(max(doubt.max(), error[run].max())), ROUNDING))
 
 
 def _values(dual: Any, s: Array, slopes: bool) -> list[Array]:

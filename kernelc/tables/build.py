@@ -74,12 +74,12 @@ class _Builder:
         )
         self.m = self._settled(SCALES, self._row_tail, "its series in the variance does not settle")
         self.n = self._settled(SCALES, self._scale_tail, "its series in the variances does not settle")
-        self._affordable(ANGLES[0])
         self.k = self._settled(ANGLES, self._angle_tail, "its series in the angle does not settle")
-        self._affordable(self.k)
+        self._affordable(self.n, self.k)
 
-    def _affordable(self, k: int) -> None:
-        work = 4.0 * self.n * self.radii * self.arc * k
+    def _affordable(self, n: int, k: int) -> None:
+        """Raise UnsupportedError where n scales and k angles would take too long."""
+        work = 4.0 * n * self.radii * self.arc * k
         if work > self.work:
             raise UnsupportedError(f"a table would take {work:.0e} values of the activation")
 
@@ -122,6 +122,7 @@ class _Builder:
         return max(*across, *(_tail(transform(row, 0)) for row in self._rows(s)))
 
     def _scale_tail(self, n: int) -> float:
+        self._affordable(n, ANGLES[0])
         s = self.scales(n)
         size = self._size(s)
         pairs = [v / size for theta in (self.delta / 3, 1.0) for v in self.slopes(s, theta)]
