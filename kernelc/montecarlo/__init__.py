@@ -1,0 +1,5 @@
+"""Finite networks: sampled, and their kernels measured, with nothing that the derivation of kernels uses."""
+
+from kernelc.montecarlo.empirical import empirical
+
+__all__ = ["empirical"]
