@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kernelc import montecarlo
+    from kernelc.checking import CheckReport, check
     from kernelc.driver import build, compile, derive
     from kernelc.errors import (
         BackendError,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Activation",
     "BackendError",
+    "CheckReport",
     "Dense",
     "InputError",
     "InternalError",
@@ -44,16 +47,19 @@ __all__ = [
     "__version__",
     "build",
     "c",
+    "check",
     "compile",
     "derive",
     "dual",
     "load",
     "loads",
+    "montecarlo",
     "q1",
     "q2",
 ]
 
 _HOMES = {
+    "kernelc.checking": ("CheckReport", "check"),
     "kernelc.driver": ("build", "compile", "derive"),
     "kernelc.errors": (
         "BackendError",
@@ -77,6 +83,8 @@ def __getattr__(name: str) -> object:
     value: object
     if name == "__version__":
         value = import_module("importlib.metadata").version("kernelc")
+    elif name == "montecarlo":
+        value = import_module("kernelc.montecarlo")
     elif name in _HOME_OF:
         value = getattr(import_module(_HOME_OF[name]), name)
     else:

@@ -15,6 +15,7 @@ from types import FrameType
 
 import click
 
+from kernelc.cli.check import check
 from kernelc.cli.demo import demo
 from kernelc.cli.derive import derive
 from kernelc.cli.dual import dual
@@ -41,7 +42,7 @@ def cli(context: click.Context) -> None:
         context.exit(WRONG_INPUT)
 
 
-for verb in (derive, dual, build, gram, demo, layers, activations, functions, backends):
+for verb in (derive, dual, build, gram, check, demo, layers, activations, functions, backends):
     cli.add_command(verb)
 
 

@@ -17,7 +17,8 @@ from kernelc.network import Network
 class Affine:
     """z = W_std/√n_in · W a + b_std · b, entries of W and b of variance one, those of W ±1 if ``signs``.
 
-    ``number`` counts the affine layers. The gradient's squared length is ``W_gain`` |a|²/n_in for a unit's weights and ``b_gain`` for its bias; 0 is frozen.
+    ``number`` counts the affine layers. The gradient's squared length is ``W_gain`` |a|²/n_in for a unit's weights and
+    ``b_gain`` for its bias; 0 is frozen.
     """
 
     number: int
@@ -43,9 +44,10 @@ Node = Affine | Pointwise | Branches
 
 @dataclass(frozen=True)
 class Architecture:
-    """A finite network: ``stages`` are what a reader calls layers, each a stretch that ends in an affine layer or a sum.
+    """A finite network.
 
-    ``titles`` name the stages; ``normalize`` puts inputs on the sphere of radius √d first.
+    ``stages`` are what a reader calls layers: stretches that end in an affine layer or a sum. ``titles`` name them;
+    ``normalize`` puts inputs on the sphere of radius √d first.
     """
 
     stages: tuple[tuple[Node, ...], ...]

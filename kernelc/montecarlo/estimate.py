@@ -1,4 +1,4 @@
-"""Many finite networks: their kernels sampled chunk by chunk, in bounded memory, resumable, the same for the same seed."""
+"""Many finite networks: their kernels sampled chunk by chunk, resumable, the same numbers for the same seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from kernelc.errors import InputError
 from kernelc.files import atomic_path
 from kernelc.montecarlo.architecture import Affine, Architecture, Branches, Node, architecture
-from kernelc.montecarlo.arrays import Array, namespace
+from kernelc.montecarlo.arrays import Array, on_host
 from kernelc.montecarlo.passes import run
 from kernelc.network import Network
 
@@ -44,12 +44,12 @@ class Plan:
     def key(self) -> str:
         """A digest of all that the samples depend on."""
         words = [self.net.dumps(), self.widths, self.networks, self.seed, self.ntk, np.shape(self.x)]
-        return hashlib.sha256(json.dumps(words).encode() + _on_host(self.x).tobytes()).hexdigest()
+        return hashlib.sha256(json.dumps(words).encode() + on_host(self.x).tobytes()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Samples:
-    """For each width an array (networks, p): upper triangles of every stage's Σ^(h), then of the NTK if there is one."""
+    """For each width an array (networks, p): the upper triangles of every stage's Σ^(h), then that of the NTK."""
 
     titles: tuple[str, ...]
     n: int
@@ -101,7 +101,7 @@ def _rows(plan: Plan, net: Architecture, width: int, start: int, stop: int) -> n
     found = run(net, plan.x, None, seeds, ntk=plan.ntk, whole=False, trace=False)
     matrices = [*found.covariances, *([] if found.ntk is None else [found.ntk])]
     upper = np.triu_indices(len(plan.x))
-    return np.hstack([_on_host(matrix)[:, *upper] for matrix in matrices])
+    return np.hstack([on_host(matrix)[:, *upper] for matrix in matrices])
 
 
 @dataclass
@@ -126,9 +126,9 @@ class _Store:
     def open_jobs(self, width: int, chunk: int) -> Iterator[tuple[int, int, int]]:
         """(width, start, stop) of what is left to do."""
         left = np.flatnonzero(~self.ready[width])
-        for run in np.split(left, np.flatnonzero(np.diff(left) > 1) + 1):
-            for start in range(int(run[0]), int(run[-1]) + 1, chunk) if len(run) else ():
-                yield width, start, min(start + chunk, int(run[-1]) + 1)
+        for gap in np.split(left, np.flatnonzero(np.diff(left) > 1) + 1):
+            for start in range(int(gap[0]), int(gap[-1]) + 1, chunk) if len(gap) else ():
+                yield width, start, min(start + chunk, int(gap[-1]) + 1)
 
     def put(self, width: int, start: int, rows: np.ndarray) -> None:
         self.values[width][start : start + len(rows)] = rows
@@ -142,7 +142,7 @@ class _Store:
         arrays = {f"values_{width}": values[self.ready[width]] for width, values in self.values.items()}
         arrays |= {f"ready_{width}": ready for width, ready in self.ready.items()}
         with atomic_path(self.path) as temporary, temporary.open("wb") as file:
-            np.savez(file, key=self.key, **arrays)  # type: ignore[arg-type]
+            np.savez(file, key=self.key, **arrays)
         self.saved = time.monotonic()
 
     def _load(self, path: Path) -> None:
@@ -188,7 +188,3 @@ def _cores() -> int:
     with suppress(AttributeError):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _on_host(array: Array) -> np.ndarray:
-    return np.asarray(array if namespace(array) is np else array.get(), dtype=np.float64)

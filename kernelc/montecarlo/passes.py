@@ -1,7 +1,7 @@
 """One pass forward and one back through a batch of finite networks, and the kernels that they show.
 
-For z = W a the gradient of an output in W is δ aᵀ, so the tangent kernel is the sum over layers of (a·a')(δ·δ'), entry by
-entry: Gram products, never a Jacobian of points × parameters (Novak et al. 2022, arXiv:2206.08720, § 3).
+For z = W a the gradient of an output in W is δ aᵀ, so the tangent kernel is the sum over layers of (a·a')(δ·δ'), entry
+by entry: Gram products, never a Jacobian of points × parameters (Novak et al. 2022, arXiv:2206.08720, § 3).
 """
 
 from __future__ import annotations

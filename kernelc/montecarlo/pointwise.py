@@ -58,9 +58,7 @@ class Pointwise:
             with suppress(ArithmeticError, ValueError, TypeError):
                 value = float(_function(expr, "mpmath")(mpmath.mpf(z)))
         if not np.isfinite(value):
-            raise InputError(
-                f"activation '{self.label}' has no finite value at z = {z:.6g}, which a finite network met"
-            )
+            raise InputError(f"activation '{self.label}' has no finite value at z = {z:.6g}, met in a finite network")
         return value
 
 

@@ -28,8 +28,8 @@ def empirical(
 ) -> Any:
     """The kernels of one sampled finite network, of shape (n, m); a tuple of names gives a tuple of matrices.
 
-    ``x1`` (n, d) and ``x2`` (m, d), None for x1 itself, are NumPy or CuPy arrays, and so is the result. Every layer that
-    feeds another is ``width`` wide (None: as the spec says); the same ``seed`` is the same network, whatever the
+    ``x1`` (n, d) and ``x2`` (m, d), None for x1 itself, are NumPy or CuPy arrays, and so is the result. Every layer
+    that feeds another is ``width`` wide (None: as the spec says); the same ``seed`` is the same network, whatever the
     points. "ntk" is Σ_θ ∂f/∂θ(x) ∂f/∂θ(x') over the trained parameters, the mean over outputs (Jacot et al. 2018);
     "nngp" is the covariance of the outputs over the weights of the last affine layer, the others given, and after an
     activation or a residual block the mean over units. Under ``parameterization = "standard"``, whose NTK grows with
@@ -82,4 +82,4 @@ def count(name: str, value: object, least: int, most: int | None = None) -> int:
     if not right or not least <= int(value) or (most is not None and int(value) > most):  # type: ignore[call-overload]
         limit = f" and at most {most}" if most is not None else ""
         raise InputError(f"{name}: expected an integer, at least {least}{limit}, found {quote(value)}")
-    return int(value)  # type: ignore[call-overload]
+    return int(str(value))

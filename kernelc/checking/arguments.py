@@ -1,0 +1,70 @@
+"""What a check was asked for, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kernelc.driver import NetworkLike, as_network, derive
+from kernelc.errors import InputError, UnsupportedError
+from kernelc.layers import MAX_WIDTH
+from kernelc.messages import quote
+from kernelc.montecarlo.arrays import on_host
+from kernelc.montecarlo.single import checked_get, count, points
+from kernelc.montecarlo.estimate import Plan
+
+FEWEST = 20  # networks
+DEEP = 32  # affine layers that networks of the usual widths serve
+WIDTHS, NETWORKS = (128, 256), 6400
+DEFAULT_POINTS = (5, 3)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The points (n, d) on the host, the kernels to judge, and what to sample; ``notes`` say what was left out."""
+
+    x: np.ndarray
+    get: tuple[str, ...]
+    plan: Plan
+    notes: tuple[str, ...]
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The kernels that are looked at: the NNGP always, for its layers."""
+        return ("nngp", "ntk") if "ntk" in self.get else ("nngp",)
+
+
+def arguments(net: NetworkLike, x: Any, get: Any, widths: Any, networks: Any, seed: Any) -> Arguments:
+    """Raises InputError, SpecError or UnsupportedError for what cannot be checked."""
+    net = as_network(net)
+    symbolic = derive(net)
+    names, notes = _names(get, symbolic.ntk_reason)
+    rows = np.random.default_rng(0).standard_normal(DEFAULT_POINTS) if x is None else points("x", x)
+    if not len(rows):
+        raise InputError("x: expected at least one point, found none")
+    factor = -(-symbolic.depth // DEEP)
+    widths = tuple(factor * width for width in WIDTHS) if widths is None else _widths(widths)
+    networks = max(FEWEST, NETWORKS // factor**2) if networks is None else count("networks", networks, FEWEST)
+    plan = Plan(net, rows, widths, networks, count("seed", seed, 0), "ntk" in names)
+    return Arguments(on_host(rows), names, plan, notes)
+
+
+def _names(get: Any, ntk_reason: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    names = tuple(dict.fromkeys(checked_get(get)))
+    if not ntk_reason or "ntk" not in names:
+        return names, ()
+    if names == ("ntk",):
+        raise UnsupportedError(ntk_reason)
+    return ("nngp",), (f"the nngp alone is checked; no ntk: {ntk_reason}",)
+
+
+def _widths(widths: Any) -> tuple[int, ...]:
+    if not isinstance(widths, Iterable) or isinstance(widths, str):
+        raise InputError(f"widths: expected a few widths, such as (128, 256), found {quote(widths)}")
+    found = tuple(count("widths", width, 1, MAX_WIDTH) for width in widths)
+    if not found or len(set(found)) < len(found):
+        raise InputError(f"widths: expected different widths, such as (128, 256), found {quote(widths)}")
+    return tuple(sorted(found))

@@ -1,0 +1,61 @@
+"""Modules under test: generated, edited or written by hand, as long as they have nngp and ntk."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kernelc.errors import InputError
+from kernelc.messages import quote
+
+
+def opened(module: object) -> Any:
+    """A module as it is (or any object with functions nngp and ntk), a path imported; raises InputError."""
+    if not isinstance(module, str | Path):
+        if not any(callable(getattr(module, name, None)) for name in ("nngp", "ntk")):
+            raise InputError(
+                f"module: expected a module with functions nngp and ntk, or the path of one, found {quote(module)}"
+            )
+        return module
+    path = Path(module)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such module; write one with `kernelc build`")
+    spec = spec_from_file_location(f"kernelc_checked_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path}: expected a Python file, whose name ends in .py")
+    loaded = module_from_spec(spec)
+    sys.modules[spec.name] = loaded  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(loaded)
+    except Exception as error:
+        raise InputError(f"{path} does not import: {type(error).__name__}: {error}") from error
+    return opened(loaded)
+
+
+def matrix(module: Any, name: str, x: np.ndarray) -> np.ndarray:
+    """The kernel ``name`` of the module on the points x (n, d), in float64; raises InputError for anything else."""
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise InputError(f"the module has no function {name}(x1, x2=None), which get asks for; ask for the other")
+    try:
+        found = np.asarray(_called(function, x), dtype=np.float64)
+    except Exception as error:
+        raise InputError(f"the module's {name} fails on the points: {type(error).__name__}: {error}") from error
+    if found.shape != (len(x), len(x)):
+        raise InputError(f"the module's {name}: expected shape {(len(x), len(x))}, found {found.shape}")
+    return found
+
+
+def _called(function: Callable[..., Any], x: np.ndarray) -> Any:
+    """function(x), or function(x, x) where the second argument is not optional."""
+    try:
+        signature(function).bind(x)
+    except TypeError:
+        return function(x, x)
+    return function(x)

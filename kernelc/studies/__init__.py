@@ -1,0 +1,1 @@
+"""Statements of the literature as runs that anyone can repeat."""
