@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sympy import Integer, Symbol, true
+from sympy import Float, Integer, Symbol, true
 
 import kernelc
 from kernelc.cli import curves, main
@@ -156,12 +156,8 @@ def test_plot_writes_one_file(folder: Path, capsys: pytest.CaptureFixture[str], 
     assert Path(name).read_bytes()[:5] in (b"\x89PNG\r", b"<?xml", b"%PDF-")
 
 
-@pytest.mark.usefixtures("tabulated")
-def test_a_table_is_drawn_too(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_is_drawn_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
-    monkeypatch.setattr(curves, "_values", lambda: curves.formula_values)
     said(capsys, "tanh(x)", "--plot", "d.png")
     assert os.listdir() == ["d.png"]
 
@@ -213,12 +209,34 @@ def test_the_moments_lie_in_the_domain() -> None:
 
 
 def test_the_curves_are_the_dual() -> None:
-    rho = np.array([-1.0, -0.3, 0.5, 1.0])
-    nngp, ntk = curves.formula_values(kernelc.dual("relu"), 2.0, 2.0, rho)
-    theta = np.arccos(rho)
-    assert np.allclose(nngp, (np.sin(theta) + (np.pi - theta) * rho) / np.pi, atol=1e-12)
-    assert ntk is not None
-    assert np.allclose(ntk, (np.pi - theta) / (2 * np.pi), atol=1e-11)
+    """Against the arc-cosine kernel, written down here."""
+    table = curves.tabulate(kernelc.dual("relu"), [0.1, 2.0])
+    for q in (0.1, 2.0):
+        rho, nngp = table["nngp"][q]
+        assert (rho[0], rho[-1]) == (-1, 1)
+        theta = np.arccos(rho)
+        np.testing.assert_allclose(nngp, (np.sin(theta) + (np.pi - theta) * rho) / np.pi, atol=1e-12)
+        np.testing.assert_allclose(table["ntk"][q][1], 1 - theta / np.pi, atol=1e-12)
     table = curves.tabulate(kernelc.dual("x"), [0.1, 10.0])
-    assert np.allclose(table["nngp"][10.0][1], table["nngp"][10.0][0])
-    assert np.allclose(table["ntk"][0.1][1], 1)
+    np.testing.assert_allclose(table["nngp"][10.0][1], table["nngp"][10.0][0], atol=1e-12)
+    np.testing.assert_allclose(table["ntk"][0.1][1], 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("formula", ["elu", "max(0, x - 1)", "exp(-x**2)", "sin(x)"])
+def test_the_curves_are_the_formulas(formula: str) -> None:
+    """Numbers by quadrature against the closed form with 30 digits."""
+    dual, q = kernelc.dual(formula), 2.0
+    table = curves.tabulate(dual, [q])
+    for name, expr, whole in (("nngp", dual.nngp, dual.diag), ("ntk", dual.ntk, dual.ntk_diag)):
+        rho, values = table[name][q]
+        one = whole.subs(kernelc.q1, q).evalf(30)
+        for i in (20, 80, 140):
+            at = {kernelc.q1: q, kernelc.q2: q, kernelc.c: q * Float(rho[i], 30)}
+            assert abs(values[i] - float(expr.subs(at).evalf(30) / one)) < 1e-12
+
+
+def test_a_curve_where_phi_jumps() -> None:
+    table = curves.tabulate(kernelc.dual("sign(x)"), [1.0])
+    rho, nngp = table["nngp"][1.0]
+    np.testing.assert_allclose(nngp, 2 * np.arcsin(rho) / np.pi, atol=1e-12)
+    assert table["ntk"] == {}

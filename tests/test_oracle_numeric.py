@@ -218,7 +218,8 @@ def test_another_quadrature_to_many_digits(name):
     phi, dphi = activation.at(MP)
     e = next(e for e in tabulated()[name] if e.q1 in (7, 9) and e.q2 == 1 and e.rho == mp.mpf("0.4"))
     kinks = sorted({*activation.kinks, 0})
-    found = quadrature(phi, dphi, mp.mpf(e.q1), mp.mpf(e.q2), e.c, kinks, degree=5, digits=25)
+    degree = 5 if activation.kinks or activation.tier == "series" else 6  # without kinks, fewer panels
+    found = quadrature(phi, dphi, mp.mpf(e.q1), mp.mpf(e.q2), e.c, kinks, degree=degree, digits=25)
     assert expectation(e, found) < (1e-10 if activation.tier == "series" else 2e-18)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +9,9 @@ from kernelc.errors import InputError, UnsupportedError
 from kernelc.files import atomic_path
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
 
     from kernelc.duals import Dual
-
-    Values = Callable[[Dual, float, float, np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 
 FORMATS = ("png", "svg", "pdf")
 POINTS = 161
@@ -66,44 +61,17 @@ def tabulate(found: Dual, qs: list[float]) -> dict[str, dict[float, tuple[Any, A
     """name → q → (ρ, value relative to that at ρ = 1), without what is 0 or does not exist."""
     import numpy as np
 
+    from kernelc.duals.numeric import values
+
     rho = np.cos(np.linspace(np.pi, 0, POINTS))
     out: dict[str, dict[float, tuple[Any, Any]]] = {"nngp": {}, "ntk": {}}
     for q in qs:
-        for name, values in zip(out, _values()(found, q, q, rho), strict=True):
-            if values is not None and np.isfinite(values[-1]) and values[-1] > 0:
-                out[name][q] = rho, values / values[-1]
+        for name, curve in zip(out, values(found, q, q, rho), strict=True):
+            if curve is not None and np.isfinite(curve[-1]) and curve[-1] > 0:
+                out[name][q] = rho, curve / curve[-1]
     if not out["nngp"]:
         raise UnsupportedError("nothing to draw: E[φ(u)²] is 0, or beyond the range of a float")
     return out
-
-
-def _values() -> Values:
-    """The engine's own evaluation, or, where it has none, its formulas in mpmath."""
-    try:
-        values: Values = import_module("kernelc.duals.numeric").values
-    except ImportError:
-        return formula_values
-    return values
-
-
-def formula_values(found: Dual, first: float, second: float, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """nngp and ntk of a closed form, evaluated with 60 digits; ntk is None where φ jumps."""
-    import mpmath
-    import numpy as np
-
-    from kernelc.exact import MPArithmetic
-    from kernelc.interpret import interpret
-    from kernelc.symbols import c, q1, q2
-
-    def curve(expr: Any) -> np.ndarray:
-        with mpmath.workdps(60):
-            edge = 1 - mpmath.mpf("1e-25")  # at ±1 itself a formula may read 0/0
-            env = {q1: mpmath.mpf(first), q2: mpmath.mpf(second)}
-            size = mpmath.sqrt(env[q1] * env[q2])
-            cosines = [min(max(mpmath.mpf(float(r)), -edge), edge) for r in rho]
-            return np.array([float(interpret(expr, {**env, c: size * r}, MPArithmetic())) for r in cosines])
-
-    return curve(found.nngp), None if found.ntk_reason else curve(found.ntk)
 
 
 def _title(formula: str) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from sympy import And, Dummy, Expr
 from sympy.logic.boolalg import Boolean
 
 from kernelc.duals.atoms import HARD, AtomSum
 from kernelc.duals.branches import LEFT, RIGHT, branch
-from kernelc.errors import UnsupportedError
 from kernelc.symbols import q1, x
 
 
@@ -22,9 +19,7 @@ def homogeneity(atoms: AtomSum) -> int | None:
 def is_nonnegative(phi: Expr) -> bool:
     """Whether SymPy's assumptions prove φ(x) ≥ 0 on both half-lines."""
     t = Dummy("t", positive=True)
-    with suppress(UnsupportedError):  # a kink off the origin: not looked into
-        return all(branch(phi, side).xreplace({x: side * t}).is_nonnegative is True for side in (LEFT, RIGHT))
-    return False
+    return all(branch(phi, side).xreplace({x: side * t}).is_nonnegative is True for side in (LEFT, RIGHT))
 
 
 def domain(atoms: AtomSum) -> Boolean:

@@ -25,10 +25,9 @@ def polar(phi: Expr) -> Polar:
     return of_numeric(numeric(phi))
 
 
-def of_numeric(phi: Numeric) -> Polar:
+def of_numeric(phi: Numeric, nodes: int = NODES) -> Polar:
     """Quadrature for an activation in numbers."""
-    slope = None if phi.jumps or phi.singular else phi.slope
-    return Polar(phi.value, slope, phi.kinks, NODES)
+    return Polar(phi.value, phi.slope if phi.has_ntk else None, phi.kinks, nodes, phi.steep)
 
 
 def moments(phi: Expr, q1: float, q2: float, gap: Any, side: Any, with_ntk: bool = True) -> tuple[Any, Any, Any, Any]:

@@ -21,6 +21,7 @@ from kernelc.duals.numpy_function import RUNTIME, PieceFunction, Real
 from kernelc.duals.numpy_print import text
 from kernelc.duals.pieces import pieces
 from kernelc.duals.rewriting import derivative
+from kernelc.duals.singular import singularities
 from kernelc.duals.zeros import position
 from kernelc.errors import UnsupportedError
 from kernelc.foreign import PythonFunction
@@ -48,6 +49,18 @@ class Numeric:
     edges: tuple[float, ...] = ()
     """Where the branches begin, from the second on."""
     branches: tuple[Branch, ...] = ()
+    integrable: bool = True
+    """Whether φ'² is integrable beside every point where φ' is unbounded."""
+
+    @property
+    def has_ntk(self) -> bool:
+        """Whether E[φ'(u)²] is finite, as far as single points matter."""
+        return not self.jumps and self.integrable
+
+    @property
+    def steep(self) -> bool:
+        """Whether φ' is infinite at a point, but has a dual."""
+        return self.singular and self.has_ntk
 
     def source(self, name: str) -> str:
         """The functions ``name(x)`` and ``name_slope(x)`` as text that needs ``np`` and :data:`RUNTIME`."""
@@ -80,10 +93,11 @@ def _numeric(phi: Expr) -> Numeric:
     value = PieceFunction(edges, [b.value for b in branches], [row.expr for row in rows])
     slope = PieceFunction(edges, [b.slope for b in branches], [row.slope for row in rows])
     sides = [(beside(left.expr, right.lo, -1), beside(right.expr, right.lo, 1)) for left, right in pairwise(parts)]
+    singular = any(side.singular for pair in sides for side in pair) or any(has_poles(p) for p in parts)
     return Numeric(
         tuple(float(position(p.lo)) + 0.0 for p in parts[1:]),
         any(is_jump(left, right) for left, right in sides),
-        any(side.singular for pair in sides for side in pair) or any(has_poles(p) for p in parts),
+        singular,
         value,
         slope,
         value.at_zero(),
@@ -91,7 +105,16 @@ def _numeric(phi: Expr) -> Numeric:
         parity_of(parts),
         edges,
         branches,
+        not singular or _has_integrable_slope(phi),
     )
+
+
+def _has_integrable_slope(phi: Expr) -> bool:
+    """Whether E[φ'²] is finite, as far as single points matter."""
+    try:
+        return singularities(phi)[1] is None
+    except UnsupportedError:  # not even φ² is integrable
+        return False
 
 
 def _edge(cut: Expr) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from sympy import Expr, Integer, true
 
-from kernelc.duals.facts import is_nonnegative
 from kernelc.duals.growth import Growth, growth
 from kernelc.duals.record import Dual
 from kernelc.duals.refusal import refuse
@@ -32,7 +31,7 @@ def derive(phi: Expr) -> Dual:
         phi=phi,
         parts=(),
         degree=None,
-        nonnegative=not isinstance(phi, PythonFunction) and is_nonnegative(phi),
+        nonnegative=False,
         smooth=False,
         domain=found.domain,
         tier="series",

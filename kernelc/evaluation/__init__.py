@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -112,6 +112,11 @@ def _quadrature_error(label: str, phi: Numeric, q_range: tuple[float, float], re
     """The error of quadrature; UnsupportedError where it is of no use."""
     error = measured_error(phi, q_range)
     if not error <= USELESS:
+        if phi.steep and measured_error(replace(phi, integrable=False), q_range) <= USELESS:
+            raise UnsupportedError(
+                f"activation '{label}': its derivative is infinite at a kink off the origin, and too steep for "
+                f"quadrature, whose error is {error:.0e}; a power of abs(x - a) may be 0.8 or more"
+            )
         raise QRangeRefusal(
             f"activation '{label}': neither a table ({reason}) nor quadrature, whose error is {error:.0e}, serves "
             f"q_range = {q_range}; choose a narrower one"
@@ -161,8 +166,8 @@ def _closed(
 
 
 def _quadrature(name: str, phi: Numeric) -> str:
-    slope = "None" if phi.jumps or phi.singular else f"{name}_phi_slope"
-    return f"Polar({name}_phi, {slope}, {tuple(phi.kinks)!r}, {NODES})"
+    slope, steep = f"{name}_phi_slope" if phi.has_ntk else "None", ", True" if phi.steep else ""
+    return f"Polar({name}_phi, {slope}, {tuple(phi.kinks)!r}, {NODES}{steep})"
 
 
 def check_method(method: object) -> Method:

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from kernelc.duals.numeric import of_numeric
 from kernelc.duals.numpy_code import Numeric
-from kernelc.runtime.polar import Polar
 
 NODES = 16  # of a piece of an integral
 ROUNDING = 1e-13  # of a sum of thousands of values, which both rules share
@@ -24,7 +24,7 @@ def measured_error(phi: Numeric, q_range: tuple[float, float]) -> float:
 
 
 def _values(phi: Numeric, nodes: int, *pairs: np.ndarray) -> list[np.ndarray]:
-    polar = Polar(phi.value, None if phi.jumps or phi.singular else phi.slope, phi.kinks, nodes)
+    polar = of_numeric(phi, nodes)
     near, far = polar.angle(*pairs)
     found = [near, far]
     if polar.slope is not None:

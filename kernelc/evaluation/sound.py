@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from kernelc import runtime
+from kernelc.duals.numeric import of_numeric
 from kernelc.duals.numpy_code import Numeric
-from kernelc.evaluation.quadrature import NODES, ROUNDING
+from kernelc.evaluation.quadrature import NODES
 from kernelc.runtime.closed import ClosedDual
 from kernelc.runtime.polar import Polar
 
 POINTS = 13
 ERROR = 2e-13  # a closed form that is off by more gives way to quadrature
+STATED = 2 * ERROR  # no smaller error is stated: between the scales compared, the formula may be off by ERROR and more
 TRUST = 1e-12  # quadrature that is off by more is not used
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -41,23 +43,22 @@ def soundness(texts: str, names: list[str], phi: Numeric, q_range: tuple[float, 
     functions: list[Any] = [None if name == "None" else space[name] for name in names]
     nngp, nngp_diag, ntk, ntk_diag = functions
     closed = ClosedDual(nngp, nngp_diag, ntk, ntk_diag, None, phi.at_zero, (0.0, np.inf))
-    slope = None if phi.jumps or phi.singular else phi.slope
-    coarse, fine = (Polar(phi.value, slope, phi.kinks, nodes) for nodes in (NODES, NODES * 3 // 2))
+    coarse, fine = (of_numeric(phi, nodes) for nodes in (NODES, NODES * 3 // 2))
     s: Array = np.exp(0.5 * np.linspace(math.log(q_range[0]), math.log(q_range[1]), POINTS))
     with np.errstate(all="ignore"):
         s = s[np.isfinite(closed.moment(s)) & np.isfinite(fine.moment(s))]
-        true, rough, formula = (_values(dual, s, bool(slope)) for dual in (fine, coarse, closed))
+        true, rough, formula = (_values(dual, s, ntk is not None and phi.has_ntk) for dual in (fine, coarse, closed))
         doubt, error = _change(rough, true), _change(formula, true)
     trusted = bool(doubt.size and doubt.max() <= TRUST)
     if not trusted:
-        return Soundness(0.0, np.inf, False, ERROR * 5)
+        return Soundness(0.0, np.inf, False, TRUST)
     good = np.flatnonzero(error <= ERROR)
     if not good.size:
         return Soundness(np.inf, np.inf, True, TRUST)
     run = max(np.split(good, np.flatnonzero(np.diff(good) > 1) + 1), key=len)
     low = 0.0 if run[0] == 0 else float(s[run[0]])
     high = np.inf if run[-1] == len(s) - 1 else float(s[run[-1]])
-    return Soundness(low, high, True, max(2 * float(max(doubt.max(), error[run].max())), ROUNDING))
+    return Soundness(low, high, True, max(2 * float(max(doubt.max(), error[run].max())), STATED))
 
 
 def _values(dual: Any, s: Array, slopes: bool) -> list[Array]:

@@ -12,22 +12,25 @@ class Polar:
     where u or v changes sign and where the lines u = t and v = t' of two kinks meet; in between, the integral along a
     ray is smooth in α, on the scale t/s beside a change of sign: panels grow from there. Rays are cut where u or v
     passes a kink; the lengths of the short pieces between lines that nearly coincide suffer no cancellation.
-    Where φ is like a fractional power beside a kink, nodes crowd at the ends of all pieces and panels.
+    Where φ is like a fractional power beside a kink, nodes crowd at the ends of all pieces and panels; the more so
+    where φ' is infinite there (``steep``), but φ'² integrable.
     """
 
     grades = (0.2, 1.0, 5.0, 20.0)  # ends of panels, in t/s from a change of sign
     hills = (3.0, 8.0)  # ends of panels, in 1/R from the direction where the mass lies at radius R, if R is large
     turns: Any = (-12.0, -4.0, -1.3, 1.3, 4.0, 12.0)  # more cuts of the rays if the pieces of φ are no polynomials
 
-    def __init__(self, phi: Any, slope: Any, kinks: Any, nodes: int = 16) -> None:
-        self.phi, self.slope = phi, slope
+    def __init__(self, phi: Any, slope: Any, kinks: Any, nodes: int = 16, steep: bool = False) -> None:
+        self.phi, self.slope, self.steep = phi, slope, steep
         self.kinks = np.array(sorted({float(t) for t in kinks if t != 0}))
         self.along, self.across = _gauss(nodes), _gauss(13 * nodes // 8)  # a piece of a ray, a panel of directions
         self.tested = self.along[0][[0, -1]]
         joints = np.sort(np.append(self.kinks, 0.0))
-        if any(_is_rough(f, joints) for f in (phi, slope) if f is not None):
-            self.along, self.across = _crowded(3 * nodes), _crowded(13 * nodes // 4)
-            self.tested = self.along[0][[0, nodes, -1]]  # at the ends nodes may be rounded to kinks
+        if steep or any(_is_rough(f, joints) for f in (phi, slope) if f is not None):
+            rules = ((5 * nodes, 9), (5 * nodes, 9)) if steep else ((3 * nodes, 3), (13 * nodes // 4, 3))
+            self.along, self.across = (_crowded(*rule) for rule in rules)
+            self.tested = self.along[0][[0, rules[0][0] // 3, -1]]
+            self.phi, self.slope = _beside(phi, joints), slope and _beside(slope, joints)
         sizes = np.unique(np.abs(joints))
         probe = sizes[:-1] + np.diff(sizes) * np.linspace(0.1, 0.9, 5)[:, None]
         probe = np.append(np.linspace(0.01, 7.0, 97), probe)
@@ -82,7 +85,7 @@ class Polar:
         p *= root / r1
         q *= root / r2
         minus = p - q
-        if self.slope is not None:
+        if self.slope is not None and not self.steep:
             close = np.flatnonzero((passed == 0) & (np.abs(d) * R[:, -1:] < 1e-3)[:, 0] & (a * b > 0)[:, 0])
             if close.size:  # φ(u) - φ(v) by two Gauss nodes for the integral of the slope
                 half = 0.5 * d[close] * R[close]
@@ -150,7 +153,7 @@ class Polar:
         """The same for a few pairs."""
         (low1, high1, peak1), (low2, high2, peak2) = self._window(f, s1), self._window(f, s2)
         high1, high2 = (np.where(low1 == low2, np.maximum(high1, high2), x) for x in (high1, high2))
-        fixed = np.concatenate([_parts(low1, high1), _parts(low2, high2)], axis=1)
+        fixed = np.concatenate([_parts(low, high, self.steep) for low, high in ((low1, high1), (low2, high2))], axis=1)
         fixed.sort(axis=1)
         ends = self._panels(gap, side, s1, s2, np.maximum(peak1, peak2))
         # Opposite directions count the same if φ is odd or even, mirror images (u and v exchanged) if s1 = s2.
@@ -161,14 +164,23 @@ class Polar:
         width = np.diff(ends, axis=2)
         quarter, pair, place = np.nonzero((width > 0) & (count > 0)[:, :, None])
         x, weight = self.across
-        start, width = ends[quarter, pair, place][:, None], width[quarter, pair, place][:, None]
-        angle, weight = (start + width * x).ravel(), (count[quarter, pair][:, None] * width * weight).ravel()
-        quarter, pair = np.repeat(quarter, x.size), np.repeat(pair, x.size)
+        start, end = ends[quarter, pair, place][:, None], ends[quarter, pair, place + 1][:, None]
+        width = end - start
+        weight = (count[quarter, pair][:, None] * width * weight).ravel()
+        h = _half(gap)[pair][:, None]
+        turn = np.where(quarter % 2 == 1, 0.0, 0.5 * np.pi)[:, None]
 
-        h, sign, odd = np.arcsin(np.sqrt(gap))[pair], np.where(quarter < 2, 1.0, -1.0), quarter % 2 == 1
+        def beyond(zero: Any) -> Any:
+            """Angles from a zero of u or v; from an end of the panel there, without cancellation."""
+            return np.where(x < 0.5, start - zero + width * x, end - zero - width * x[::-1]).ravel()
+
+        angle, from_u, from_v = beyond(0.0), beyond(turn - h), beyond(h - turn)
+        quarter, pair, h = np.repeat(quarter, x.size), np.repeat(pair, x.size), np.repeat(h, x.size)
+
+        sign, odd = np.where(quarter < 2, 1.0, -1.0), quarter % 2 == 1
         s1, s2, side = sign * s1[pair], sign * s2[pair], side[pair]
-        a = s1 * np.where(odd, -np.sin(angle + h), np.cos(angle + h))
-        b = s2 * np.where(odd, -np.sin(angle - h), np.cos(angle - h)) * side
+        a = -s1 * np.sin(from_u)
+        b = s2 * np.where(odd, -1.0, 1.0) * np.sin(from_v) * side
         cosine, sine = np.where(odd, (-np.sin(angle), np.cos(angle)), (np.cos(angle), np.sin(angle)))
         d = np.where(side > 0, (s1 - s2) * cosine * np.cos(h) - (s1 + s2) * sine * np.sin(h), a - b)
 
@@ -194,7 +206,7 @@ class Polar:
 
         u and v are largest at -h and h in quarters 0 and 2, and change sign there in quarters 1 and 3.
         """
-        h, edge, peak = np.arcsin(np.sqrt(gap))[:, None], 0.25 * np.pi, peak[:, None]
+        h, edge, peak = _half(gap)[:, None], 0.25 * np.pi, peak[:, None]
 
         def graded(steps: Any) -> tuple[Any, Any]:
             """Ends that leave -h and h by steps; those at the same distance from ±h ± π/2, in the next quarters."""
@@ -206,6 +218,12 @@ class Polar:
             more = np.log(edge / (self.grades[-1] * np.min(unit[unit > 0], initial=1.0))) / np.log(5.0)
             more = self.grades[-1] * 5.0 ** np.arange(1, np.clip(more, 0, 20) + 1)  # if t/s is small
             steps = np.append(self.grades, more) * unit[:, None]
+            if (
+                self.steep
+            ):  # the infinite slope at the next zero is felt from one zero on, on the scale of their distance
+                for apart in (h, edge - h):
+                    count = np.log(edge / np.min(apart[apart > 0], initial=edge)) / np.log(30.0)
+                    steps = np.append(steps, apart * 30.0 ** np.arange(1, count + 1), axis=1)
             zeros, beside = graded(np.where(steps < edge, steps, np.pi))
             hills, around = graded(np.array(self.hills) / peak)
             hills, *around = (np.where(peak > 4.5, x, edge) for x in (hills, *around))
@@ -245,19 +263,43 @@ class Polar:
         return ray, at[ray, i], length[ray, i], passed[ray, i]
 
 
+def _half(gap: Any) -> Any:
+    """Half the angle between two points, at most π/4."""
+    return np.minimum(np.arcsin(np.sqrt(gap)), 0.25 * np.pi)
+
+
 def _gauss(n: int) -> tuple[Any, Any]:
     """Nodes and weights of Gauss-Legendre quadrature on [0, 1]."""
     x, w = np.polynomial.legendre.leggauss(n)
     return 0.5 + 0.5 * x, 0.5 * w
 
 
-def _crowded(n: int) -> tuple[Any, Any]:
-    """The rule after x = ∫ y³(1 - y)³ dy/∫₀¹: of 1e-14 for fractional powers of x and of 1 - x as well."""
+def _crowded(n: int, order: int) -> tuple[Any, Any]:
+    """The rule after x = ∫ (y(1 - y))**order dy/∫₀¹, for fractional powers of x and of 1 - x.
+
+    Of 1e-14 for positive powers where the order is 3, for powers above -1 where it is 9.
+    """
     y, w = _gauss(n)
-    low = np.minimum(y, 1 - y)
-    low = low**4 * (35 - 84 * low + 70 * low**2 - 20 * low**3)
-    w = w * (y * (1 - y)) ** 3
-    return np.where(y < 0.5, low, 1 - low), w / w.sum()
+    low, high, term = np.minimum(y, 1 - y), np.maximum(y, 1 - y), np.ones(n)
+    for j in range(order + 1):
+        term = term * low * (2 * order + 1 - j) / (j + 1)
+    term, x = term * high**order, np.zeros(n)
+    for j in range(order + 1, 2 * order + 2):  # the binomial distribution of 2 order + 1 trials, from order + 1 on
+        x, term = x + term, term * (low / high) * ((2 * order + 1 - j) / (j + 1))
+    w = w * (y * (1 - y)) ** order
+    return np.where(y < 0.5, x, 1 - x), w / w.sum()
+
+
+def _beside(f: Any, joints: Any) -> Any:
+    """f, but a little off a joint where nodes are rounded to it: its formula may be 0/0 there, or infinite."""
+
+    def values(x: Any) -> Any:
+        for t in joints:
+            width = max(1e-15 * abs(t), 1e-150)
+            x = np.where(np.abs(x - t) <= width, t + np.where(x < t, -2.0, 2.0) * width, x)
+        return f(x)
+
+    return values
 
 
 def _is_rough(f: Any, joints: Any) -> bool:
@@ -279,9 +321,9 @@ def _is_rough(f: Any, joints: Any) -> bool:
     return bool(np.any((errors[0] > 1e6 * noise) | ((errors[1] > noise) & (errors[1] > 2.0**-13 * errors[0]))))
 
 
-def _parts(low: Any, high: Any) -> Any:
+def _parts(low: Any, high: Any, always: bool) -> Any:
     """Cuts of the ranges from low to high: in the middle (three times), in four where the mass lies far out."""
-    far = (low > 0) | (high > 11)
+    far = (low > 0) | (high > 11) | always
     cuts = np.where(far[:, None], np.array([0.0, 0.25, 0.5, 0.75, 1.0]), np.array([0.0, 0.5, 0.5, 0.5, 1.0]))
     return low[:, None] + (high - low)[:, None] * cuts
 

@@ -2,7 +2,8 @@
 
 In polar coordinates u = √q1 r cos t and v = √q2 r cos(t − θ) of a standard normal pair with cos θ = ρ, a kink of φ at
 0 is a ray, so that between the rays u = 0 and v = 0 Gauss–Legendre sees a smooth function. A kink at k ≠ 0 splits the
-radius, and a ray through every point where two kinks meet splits the angle.
+radius, and a ray through every point where two kinks meet splits the angle. Beside the rays u = 0 and v = 0 the
+kink lies at a large radius r, and e^{−r²/2} is no analytic function of the angle: more rays enclose these places.
 """
 
 from functools import cache
@@ -40,8 +41,11 @@ def quadrature(phi, dphi, q1, q2, c, kinks=(0,), degree=5, digits=25):
         meetings = [
             (a / s1, (b / s2 - mp.cos(theta) * a / s1) / mp.sin(theta)) for a in kinks for b in kinks if a and b
         ]
-        rays = {-right, theta - right, right, theta + right, *(mp.atan2(y, x) for x, y in meetings)}
-        rays = [*sorted(ray + 4 * right * (ray < -right) for ray in rays), 3 * right]
+        zeros = {-right, theta - right, right, theta + right}
+        near = {abs(k) / s / n for k in kinks if k for s in (s1, s2) for n in (1, 4)}
+        beside = {zero + side * angle for zero in zeros for side in (1, -1) for angle in near if angle < 1}
+        rays = zeros | beside | {mp.atan2(y, x) for x, y in meetings}
+        rays = [*sorted((ray + right) % (4 * right) - right for ray in rays), 3 * right]
 
         def along(t):
             u, v = s1 * mp.cos(t), s2 * mp.cos(t - theta)

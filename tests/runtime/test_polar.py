@@ -4,6 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from kernelc.evaluation.powers import EVEN, ODD, truth
 from kernelc.runtime.polar import Polar
 from kernelc.runtime.special import erf
 
@@ -211,6 +212,60 @@ def test_fractional_powers_off_the_origin(p, k):
         np.testing.assert_allclose(polar.angle(gaps, side, s1, 1.0), finer.angle(gaps, side, s1, 1.0), atol=1e-12)
         if p > 1:
             np.testing.assert_allclose(polar.dot(gaps, side, s1, 1.0), finer.dot(gaps, side, s1, 1.0), atol=1e-12)
+
+
+@pytest.mark.parametrize("p", [0.55, 0.7, 0.9])
+def test_infinite_slopes_at_the_origin(p):
+    """|x|^p, p > 1/2: E[φ'²] is finite; E[φφ] and E[φ'φ'] in powers of sines, at one angle and at the next."""
+    polar = Polar(lambda x: np.abs(x) ** p, lambda x: p * np.sign(x) * np.abs(x) ** (p - 1), (), steep=True)
+    for s in (0.3, 4.0):
+        size = p**2 * mp.mpf(2 * s * s) ** (p - 1) * mp.gamma(mp.mpf(p) - mp.mpf(1) / 2) / mp.sqrt(mp.pi)
+        assert relative(polar.slope_moment(s), [size]) < 1e-13
+    for gap in (0.0, 1e-20, 1e-10, 1e-3, 0.1, 0.5 - 1e-9, 0.5):
+        near, _ = polar.angle(gap, 1, 1.0, 3.0)
+        assert abs(1 - 2 * near - truth(p, EVEN, gap)) < 1e-13
+        assert abs(polar.dot(gap, 1, 1.0, 3.0) - truth(p - 1, ODD, gap)) < 1e-13
+        assert abs(polar.dot(gap, -1, 1.0, 3.0) + truth(p - 1, ODD, gap)) < 1e-13
+
+
+def test_infinite_slopes_off_the_origin():
+    """One scale on the line, independent points as products of two such; a finer rule at other angles."""
+    p, k = mp.mpf("0.9"), mp.mpf("0.6")
+    functions = lambda x: np.abs(x - 0.6) ** 0.9, lambda x: 0.9 * np.sign(x - 0.6) * np.abs(x - 0.6) ** -0.1
+    polar, finer = (Polar(*functions, (0.6,), nodes, True) for nodes in (16, 24))
+
+    def mean(f, s):  # by parts, with the substitution y = |x - k|^(1/5)
+        def side(y, sign):
+            return f(sign, y**5) * mp.npdf((k + sign * y**5) / s) / s * 5 * y**4
+
+        return sum(mp.quad(lambda y, e=e: side(y, e), [0, 0.5, 1, 1.3, 1.7]) for e in (1, -1))
+
+    def slope(e, t):
+        return e * p * t ** (p - 1)
+
+    assert relative(polar.slope_moment(1.0), [mean(lambda e, t: slope(e, t) ** 2, 1)]) < 1e-12
+    one, other = (mean(slope, s) / mp.sqrt(mean(lambda e, t: slope(e, t) ** 2, s)) for s in (1, mp.mpf(1) / 2))
+    assert abs(polar.dot(0.5, 1, 1.0, 0.5) - one * other) < 1e-11
+    gaps, s1 = np.array([1e-10, 1e-4, 0.1, 0.4]), np.array([[0.5], [3.0]])
+    for side in (1, -1):
+        np.testing.assert_allclose(polar.angle(gaps, side, s1, 1.0), finer.angle(gaps, side, s1, 1.0), atol=1e-12)
+        np.testing.assert_allclose(polar.dot(gaps, side, s1, 1.0), finer.dot(gaps, side, s1, 1.0), atol=2e-11)
+
+
+def test_formulas_that_are_no_number_at_a_kink():
+    """Nodes are rounded to it: 0·log 0, and 0/0 in the slope."""
+
+    def phi(x):
+        return (3 * x - 1) ** 2 * np.log(np.abs(3 * x - 1))
+
+    def slope(x):
+        return 3 * phi(x) / (3 * x - 1) * 2 + 3 * (3 * x - 1)
+
+    with np.errstate(all="ignore"):
+        polar = Polar(phi, slope, (1 / 3,))
+        for gap in (0.0, 1e-10, 1e-3, 0.5):
+            assert np.isfinite(polar.angle(gap, 1, np.array([0.3, 1.0]), 1.0)).all()
+            assert np.isfinite(polar.dot(gap, 1, np.array([0.3, 1.0]), 1.0)).all()
 
 
 def test_ordinary_kinks_cost_no_more_nodes():
