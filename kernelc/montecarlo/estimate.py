@@ -11,12 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from kernelc.errors import InputError
+from kernelc.errors import InputError, SpecError
 from kernelc.files import atomic_path
 from kernelc.montecarlo.architecture import Affine, Architecture, Branches, Node, architecture
 from kernelc.montecarlo.arrays import Array, on_host
@@ -43,7 +42,11 @@ class Plan:
 
     def key(self) -> str:
         """A digest of all that the samples depend on."""
-        words = [self.net.dumps(), self.widths, self.networks, self.seed, self.ntk, np.shape(self.x)]
+        try:
+            text = self.net.dumps()
+        except SpecError as error:
+            raise InputError(f"no checkpoint without the text of the network: {error}") from None
+        words = [text, self.widths, self.networks, self.seed, self.ntk, np.shape(self.x)]
         return hashlib.sha256(json.dumps(words).encode() + on_host(self.x).tobytes()).hexdigest()
 
 
@@ -85,12 +88,15 @@ def sample(
     everything = plan.networks * sum(map(_cost, nets.values()))
     done = everything - sum((job[2] - job[1]) * _cost(nets[job[0]]) for job in jobs)
     with threadpool_limits(1), ThreadPoolExecutor(_cores()) as pool:
-        work = pool.map(lambda job: (job, _rows(plan, nets[job[0]], *job)), jobs)
-        for (width, start, stop), rows in work:
-            store.put(width, start, rows)
-            done += (stop - start) * _cost(nets[width])
-            if progress is not None:
-                progress(done / everything)
+        try:
+            work = pool.map(lambda job: (job, _rows(plan, nets[job[0]], *job)), jobs)
+            for (width, start, stop), rows in work:
+                store.put(width, start, rows)
+                done += (stop - start) * _cost(nets[width])
+                if progress is not None:
+                    progress(done / everything)
+        finally:  # after an error or an interrupt the rest of the jobs would run to their end
+            pool.shutdown(cancel_futures=True)
     store.save()
     return Samples(titles, n, plan.ntk, store.values)
 
@@ -118,9 +124,14 @@ class _Store:
     def begin(cls, plan: Plan, columns: int, checkpoint: str | Path | None) -> _Store:
         values = {width: np.empty((plan.networks, columns)) for width in plan.widths}
         ready = {width: np.zeros(plan.networks, dtype=bool) for width in plan.widths}
-        store = cls(plan.key(), values, ready, None if checkpoint is None else Path(checkpoint), time.monotonic())
-        if store.path is not None and store.path.exists():
-            store._load(store.path)
+        if checkpoint is None:
+            return cls("", values, ready, None, time.monotonic())
+        path = Path(checkpoint)
+        store = cls(plan.key(), values, ready, path, time.monotonic())
+        if path.exists():
+            store._load(path)
+        else:
+            store.save()  # what cannot be written is refused before any work
         return store
 
     def open_jobs(self, width: int, chunk: int) -> Iterator[tuple[int, int, int]]:
@@ -146,19 +157,22 @@ class _Store:
         self.saved = time.monotonic()
 
     def _load(self, path: Path) -> None:
+        rows = {}
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError, BadZipFile, EOFError) as error:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                same = str(file["key"]) == self.key
+                if same:
+                    rows = {width: (file[f"ready_{width}"], file[f"values_{width}"]) for width in self.values}
+        except Exception as error:  # whatever NumPy makes of a damaged file, or of another kind of file
             raise InputError(f"{path} is no checkpoint of kernelc ({error}); name another file") from None
-        if str(arrays.get("key")) != self.key:
+        if not same:
             raise InputError(
                 f"{path} is the checkpoint of another run (other spec, points, widths, networks or seed); "
                 "delete it, or name another file"
             )
-        for width, values in self.values.items():
-            self.ready[width] = arrays[f"ready_{width}"]
-            values[self.ready[width]] = arrays[f"values_{width}"]
+        for width, (ready, values) in rows.items():
+            self.ready[width] = ready
+            self.values[width][ready] = values
 
 
 def _chunk(net: Architecture, n: int) -> int:

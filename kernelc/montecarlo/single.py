@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from numbers import Integral
+from operator import index
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ GETS = ("nngp", "ntk")
 
 
 def empirical(
-    net: Network | str,
+    net: Network | str | PathLike[str],
     x1: Array,
     x2: Array | None = None,
     width: int | None = 1024,
@@ -45,10 +47,14 @@ def empirical(
     width = None if width is None else count("width", width, 1, MAX_WIDTH)
     finite = architecture(net, x1.shape[1], width)
     seeds = (np.random.SeedSequence(count("seed", seed, 0)),)
-    found = run(finite, x1, x2, seeds, ntk="ntk" in names, whole=True, trace=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = run(finite, x1, x2, seeds, ntk="ntk" in names, whole=True, trace=True)
     matrices = {"nngp": found.covariances[-1][0]}
     if found.ntk is not None:
         matrices["ntk"] = found.ntk[0]
+    for name in names:
+        if not namespace(x1).isfinite(matrices[name]).all():
+            raise InputError(f"the {name} of this network overflows on these points; scale them down")
     return matrices[get] if isinstance(get, str) else tuple(matrices[name] for name in names)
 
 
@@ -56,21 +62,25 @@ def checked_get(get: object) -> tuple[str, ...]:
     """``get`` as a tuple of kernel names; raises InputError."""
     names = tuple(get) if isinstance(get, tuple | list) else (get,)
     for name in names:
-        if name not in GETS:
+        if not isinstance(name, str) or name not in GETS:
             raise InputError(f"get: expected 'nngp', 'ntk' or a tuple of them, found {quote(name)}")
     if not names:
         raise InputError("get: expected 'nngp', 'ntk' or a tuple of them, found none")
-    return tuple(str(name) for name in names)
+    return names
 
 
 def points(name: str, x: Any) -> Array:
     """``x`` as a float64 array (n, d) of its own library; raises InputError."""
-    x = namespace(x).asarray(x)
+    try:
+        x = namespace(x).asarray(x)
+    except ValueError as error:
+        raise InputError(f"{name}: expected an array of real numbers ({error})") from None
     if x.dtype.kind not in "biuf":
         raise InputError(f"{name}: expected real numbers, found an array of dtype {x.dtype}")
     if x.ndim != 2 or x.shape[1] == 0:
         raise InputError(f"{name}: expected shape (n, d), one row a point, d ≥ 1, found {x.shape}")
-    x = x.astype(np.float64)
+    with np.errstate(over="ignore"):
+        x = x.astype(np.float64)
     if not namespace(x).isfinite(x).all():
         raise InputError(f"{name}: expected finite numbers")
     return x
@@ -78,8 +88,8 @@ def points(name: str, x: Any) -> Array:
 
 def count(name: str, value: object, least: int, most: int | None = None) -> int:
     """``value`` as an int in its range; raises InputError."""
-    right = isinstance(value, Integral) and not isinstance(value, bool)
-    if not right or not least <= int(value) or (most is not None and int(value) > most):  # type: ignore[call-overload]
+    number = index(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+    if number is None or number < least or (most is not None and number > most):
         limit = f" and at most {most}" if most is not None else ""
         raise InputError(f"{name}: expected an integer, at least {least}{limit}, found {quote(value)}")
-    return int(str(value))
+    return number

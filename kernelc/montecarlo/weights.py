@@ -25,18 +25,19 @@ class Drawn:
     def forward(self, a: Array) -> Array:
         """W a of every point: (R, n, n_in) → (R, n, n_out)."""
         z = namespace(a).empty((*a.shape[:2], self.affine.n_out))
-        for r, rows, block in self._blocks():
+        for r, rows, block in self.blocks():
             z[r][:, rows] = a[r] @ _like(a, block).T
         return z
 
     def backward(self, delta: Array) -> Array:
         """Wᵀδ: (R, k, n_out) → (R, k, n_in)."""
         back = namespace(delta).zeros((*delta.shape[:2], self.affine.n_in))
-        for r, rows, block in self._blocks():
+        for r, rows, block in self.blocks():
             back[r] += delta[r][:, rows] @ _like(delta, block)
         return back
 
-    def _blocks(self) -> Iterator[tuple[int, slice, np.ndarray]]:
+    def blocks(self) -> Iterator[tuple[int, slice, np.ndarray]]:
+        """(network, rows, those rows of its W), in order."""
         n_in, n_out = self.affine.n_in, self.affine.n_out
         size = max(1, BLOCK // n_in)
         for r, seed in enumerate(self.seeds):
