@@ -22,6 +22,7 @@ from kernelc.cli.dual import dual
 from kernelc.cli.gram import gram
 from kernelc.cli.lists import activations, backends, functions, layers
 from kernelc.cli.make import build
+from kernelc.cli.study import study
 from kernelc.errors import KernelcError
 
 WRONG_INPUT, BUG, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
@@ -42,7 +43,7 @@ def cli(context: click.Context) -> None:
         context.exit(WRONG_INPUT)
 
 
-for verb in (derive, dual, build, gram, check, demo, layers, activations, functions, backends):
+for verb in (derive, dual, build, gram, check, study, demo, layers, activations, functions, backends):
     cli.add_command(verb)
 
 
