@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from kernelc.checking.oracles import depth
 from kernelc.driver import NetworkLike, as_network, derive
 from kernelc.errors import InputError, UnsupportedError
 from kernelc.layers import MAX_WIDTH
 from kernelc.messages import quote
 from kernelc.montecarlo.arrays import on_host
+from kernelc.montecarlo.estimate import LARGEST, Plan
 from kernelc.montecarlo.single import checked_get, count, points
-from kernelc.montecarlo.estimate import Plan
 
 FEWEST = 20  # networks
 DEEP = 32  # affine layers that networks of the usual widths serve
@@ -45,8 +46,13 @@ def arguments(net: NetworkLike, x: Any, get: Any, widths: Any, networks: Any, se
     rows = np.random.default_rng(0).standard_normal(DEFAULT_POINTS) if x is None else points("x", x)
     if not len(rows):
         raise InputError("x: expected at least one point, found none")
-    factor = -(-symbolic.depth // DEEP)
+    factor = -(-depth(net.layers) // DEEP)
     widths = tuple(factor * width for width in WIDTHS) if widths is None else _widths(widths)
+    if (needed := 48 * len(rows) * max(widths) * depth(net.layers)) > LARGEST:
+        raise InputError(
+            f"widths: one network of width {max(widths)} on {len(rows)} points needs {needed / 2**30:.0f} GiB; "
+            "take smaller ones or fewer points"
+        )
     networks = max(FEWEST, NETWORKS // factor**2) if networks is None else count("networks", networks, FEWEST)
     plan = Plan(net, rows, widths, networks, count("seed", seed, 0), "ntk" in names)
     return Arguments(on_host(rows), names, plan, notes)

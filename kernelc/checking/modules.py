@@ -33,7 +33,8 @@ def opened(module: object) -> Any:
     sys.modules[spec.name] = loaded  # dataclasses look their module up
     try:
         spec.loader.exec_module(loaded)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        del sys.modules[spec.name]
         raise InputError(f"{path} does not import: {type(error).__name__}: {error}") from error
     return opened(loaded)
 
@@ -44,12 +45,14 @@ def matrix(module: Any, name: str, x: np.ndarray) -> np.ndarray:
     if not callable(function):
         raise InputError(f"the module has no function {name}(x1, x2=None), which get asks for; ask for the other")
     try:
-        found = np.asarray(_called(function, x), dtype=np.float64)
+        found = np.asarray(_called(function, x))
     except Exception as error:
         raise InputError(f"the module's {name} fails on the points: {type(error).__name__}: {error}") from error
+    if found.dtype.kind not in "biuf":
+        raise InputError(f"the module's {name}: expected real numbers, found an array of dtype {found.dtype}")
     if found.shape != (len(x), len(x)):
         raise InputError(f"the module's {name}: expected shape {(len(x), len(x))}, found {found.shape}")
-    return found
+    return found.astype(np.float64)
 
 
 def _called(function: Callable[..., Any], x: np.ndarray) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kernelc.checking import modules, oracles, stages
+from kernelc.checking import modules, oracles, stages, tails
 from kernelc.checking.arguments import arguments
 from kernelc.checking.blame import blame
 from kernelc.checking.report import LEVEL, CheckReport
@@ -37,8 +37,9 @@ def check(
     NTK, and the NNGP alone is checked. Parameters of the spec are at their defaults. ``progress`` gets the share done;
     ``checkpoint`` names a file from which an interrupted run goes on; the numbers depend on ``seed`` alone.
 
-    Raises SpecError for a wrong spec, InputError for points, widths or numbers that cannot be and for a module without
-    the functions, UnsupportedError for the NTK alone of an activation that jumps.
+    Raises SpecError for a wrong spec, InputError for points, widths or numbers that cannot be, for a module without
+    the functions and for activations that the networks cannot see, UnsupportedError for the NTK alone of an activation
+    that jumps.
     """
     started = time.monotonic()
     asked = arguments(net, x, get, widths, networks, seed)
@@ -48,10 +49,12 @@ def check(
     kernel(x, None, asked.shown)  # what is wrong with the points shows at once, and tables grow to their range
     own = stages.kernels(kernel.module, x, asked.shown)
     tested = own[-1] if judged is None else {name: modules.matrix(judged, name, x) for name in asked.get}
-    verdict = Verdict(sample(plan, progress, checkpoint), plan.widths)
+    moments = oracles.moments(own)
+    grain = tails.grain(plan, *moments)
+    verdict = Verdict(sample(plan, progress, checkpoint), plan.widths, grain)
     kernels = tuple(verdict.kernel(name, tested[name]) for name in asked.get)
     layers = verdict.layers(own, () if judged is None else stages.kernels(judged, x, asked.get))
-    duals = tuple(oracles.duals(net, *oracles.moments(own))) if judged is None else ()
+    duals = tuple(oracles.duals(net, *moments)) if judged is None else ()
     backends = tuple(oracles.backends(net, x, asked.get)) if judged is None else ()
     p_value = verdict.together({name: tested[name] for name in asked.get})
     exact = all(dual.passed for dual in duals) and all(backend.passed for backend in backends)

@@ -42,35 +42,34 @@ def coefficients(widths: Sequence[int]) -> Array:
     return np.array([np.prod([v / (v - w) for j, v in enumerate(u) if j != i]) for i, w in enumerate(u)])
 
 
-def compare(samples: Sequence[Array], widths: Sequence[int], expected: Array, scale: Array) -> Agreement:
+def compare(
+    samples: Sequence[Array], widths: Sequence[int], expected: Array, scale: Array, grain: float = ROUNDING
+) -> Agreement:
     """Test ``expected`` (p,) against ``samples``, an array (networks, p) for each width.
 
     The networks of different widths are independent, and number r of each make one extrapolated sample y_r. With
     their mean ȳ and covariance S, T² = R (ȳ − μ)ᵀ S⁻¹ (ȳ − μ) has Hotelling's distribution where μ is right: F with
     (p, R − p) degrees of freedom times p (R − 1)/(R − p) (Anderson 2003, § 5.2). ``scale`` (p,) is what the entries'
-    errors are relative to, √(K_ii K_jj). Two things are added to S/R: rounding, which bounds what is not random from
-    below, and what extrapolation leaves over, guessed from the change between widths; both only make the test milder.
+    errors are relative to, √(K_ii K_jj). Two things are added to S/R: ``grain``, the least error in these units (of
+    rounding, or of a unit that was not met), which bounds what is not random from below, and what extrapolation leaves
+    over, guessed from the change between widths; both only make the test milder.
     """
     y = sum(weight * values for weight, values in zip(coefficients(widths), samples, strict=True))
     assert isinstance(y, np.ndarray)
     scale = np.where(scale > 0, scale, 1.0)
     R, p = y.shape
-    mean, error = y.mean(axis=0), y.std(axis=0, ddof=1) / np.sqrt(R)
+    values, left_over = y / scale, _left_over(samples, widths, scale)
+    mean, error = y.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(R)
     deviation = expected - mean
-    relative, values, left_over = deviation / scale, y / scale, _left_over(samples, widths, scale)
+    relative = deviation / scale
+    z = relative / np.maximum(error, grain)
     if p > R // PER_DIRECTION:  # too many entries for so few networks: as many random combinations of them
         project = np.random.default_rng(0).standard_normal((p, R // PER_DIRECTION)) / np.sqrt(p)
         relative, values, left_over = relative @ project, values @ project, left_over @ project
     covariance = np.atleast_2d(np.cov(values, rowvar=False)) / R
     truth = expected / scale if len(relative) == p else (expected / scale) @ project
-    floor = np.maximum(error, ROUNDING * scale)
-    return Agreement(
-        mean,
-        error,
-        deviation / floor,
-        _p_value(relative, covariance, left_over, R),
-        *_ratio(relative, truth, covariance),
-    )
+    p_value = _p_value(relative, covariance, left_over, R, grain)
+    return Agreement(mean, error * scale, z, p_value, *_ratio(relative, truth, covariance, grain))
 
 
 def _left_over(samples: Sequence[Array], widths: Sequence[int], scale: Array) -> Array:
@@ -87,28 +86,29 @@ def _left_over(samples: Sequence[Array], widths: Sequence[int], scale: Array) ->
     return left_over
 
 
-def _p_value(deviation: Array, covariance: Array, left_over: Array, R: int) -> float:
-    """The p-value of T²; directions that do not vary beyond rounding count where they deviate beyond rounding."""
-    if not np.isfinite(deviation).all():
+def _p_value(deviation: Array, covariance: Array, left_over: Array, R: int, grain: float) -> float:
+    """The p-value of T²; directions that do not vary beyond the grain count where they deviate beyond it."""
+    if not np.abs(deviation).max() < 1e100:  # no number, or one whose square overflows
         return 0.0
     variances, axes = np.linalg.eigh(covariance)
-    random = variances > ROUNDING**2
+    random = variances > grain**2
     k = int(random.sum())
-    variances = np.maximum(variances, ROUNDING**2)
     d, c = axes.T @ deviation, axes.T @ left_over
-    fixed = np.abs(d[~random]) / ROUNDING
+    fixed = np.abs(d[~random]) / grain
     if fixed.size and fixed.max() > 10:
         return 0.0
     if k == 0:
         return 1.0
-    d, c, v = d[random], c[random], variances[random]
+    d, c, v = d[random], c[random], variances[random] + grain**2
     squared = float(np.sum(d * d / v) - np.sum(d * c / v) ** 2 / (1 + np.sum(c * c / v)))
     return float(stats.f.sf(squared * (R - k) / (k * (R - 1)), k, R - k))
 
 
-def _ratio(deviation: Array, expected: Array, covariance: Array) -> tuple[float, float]:
-    """1/r of mean = r · expected, r by generalized least squares, and its standard error."""
-    weights = np.linalg.solve(covariance + ROUNDING**2 * np.eye(len(expected)), expected)
-    information = float(weights @ expected)
-    ratio = information / float(weights @ (expected - deviation))
-    return ratio, ratio**2 / math.sqrt(information)
+def _ratio(deviation: Array, expected: Array, covariance: Array, grain: float) -> tuple[float, float]:
+    """1/r of mean = r · expected, r by generalized least squares, and its standard error; NaN if that says nothing."""
+    if not np.abs(deviation).max() < 1e100 or not expected.any():
+        return math.nan, math.nan
+    weights = np.linalg.solve(covariance + grain**2 * np.eye(len(expected)), expected)
+    information, product = float(weights @ expected), float(weights @ (expected - deviation))
+    ratio = information / product if product else math.inf
+    return ratio, ratio * ratio / math.sqrt(information)

@@ -9,7 +9,7 @@ import numpy as np
 
 from kernelc.checking.oracles import difference
 from kernelc.checking.report import KernelResult, LayerResult
-from kernelc.checking.statistics import Agreement, coefficients, compare
+from kernelc.checking.statistics import ROUNDING, Agreement, coefficients, compare
 from kernelc.montecarlo.estimate import Samples
 
 Matrices = Mapping[str, np.ndarray]
@@ -17,10 +17,11 @@ Matrices = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Verdict:
-    """The samples, and what they say of matrices (n, n)."""
+    """The samples, and what they say of matrices (n, n); ``grain`` is the least error that they can resolve."""
 
     samples: Samples
     widths: tuple[int, ...]
+    grain: float = ROUNDING
 
     def kernel(self, name: str, matrix: np.ndarray) -> KernelResult:
         """One kernel by itself."""
@@ -28,6 +29,9 @@ class Verdict:
         worst = int(np.argmax(np.nan_to_num(np.abs(found.z), nan=np.inf)))
         i, j = (int(axis[worst]) for axis in np.triu_indices(self.samples.n))
         mean, error, z = (self._matrix(values) for values in (found.mean, found.error, found.z))
+        distance = _distance(matrix, mean)
+        if distance[j, i] > distance[i, j]:
+            i, j = j, i
         return KernelResult(name, found.p_value, found.ratio, found.ratio_error, (i, j), matrix, mean, error, z)
 
     def together(self, matrices: Matrices) -> float:
@@ -55,13 +59,15 @@ class Verdict:
         mean = sum(w * s.mean(axis=0) for w, s in zip(coefficients(self.widths), samples, strict=True))
         means = [self._matrix(part) for part in np.split(np.asarray(mean), len(columns))]
         upper = np.triu_indices(self.samples.n)
-        scales = [np.sqrt(np.abs(np.outer(np.diag(m), np.diag(m)))) for m in means]
+        roots = [np.sqrt(np.abs(np.diag(m))) for m in means]
+        scales = [np.outer(root, root) for root in roots]
         expected = [_farther(k, m) for k, m in zip(matrices, means, strict=True)]
         return compare(
             samples,
             self.widths,
             np.concatenate([k[upper] for k in expected]),
             np.concatenate([s[upper] for s in scales]),
+            self.grain,
         )
 
     def _matrix(self, values: np.ndarray) -> np.ndarray:
@@ -72,4 +78,10 @@ class Verdict:
 
 def _farther(matrix: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Of K_ij and K_ji, which a wrong module may have unequal, the one that is farther from the networks."""
-    return np.where(np.abs(matrix - mean) >= np.abs(matrix.T - mean), matrix, matrix.T)
+    distance = _distance(matrix, mean)
+    return np.where(distance >= distance.T, matrix, matrix.T)
+
+
+def _distance(matrix: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    distance: np.ndarray = np.nan_to_num(np.abs(matrix - mean), nan=np.inf)
+    return distance

@@ -1,5 +1,6 @@
 """``kernelc check``: kernels, or a module of them, against quadrature, other backends and sampled finite networks."""
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import click
@@ -97,7 +98,7 @@ def print_report(found: "CheckReport") -> None:
             (
                 k.name,
                 f"{k.p_value:.3g}",
-                f"{k.ratio:.4f} ± {k.ratio_error:.4f}",
+                f"{k.ratio:.4f} ± {k.ratio_error:.4f}" if isfinite(k.ratio) else "",
                 str(k.worst),
                 f"{k.kernel[k.worst]:.6g}",
                 f"{k.mean[k.worst]:.6g} ± {k.error[k.worst]:.2g}",
