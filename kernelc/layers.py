@@ -30,7 +30,8 @@ class Dense:
     """Affine layer z = W a + b; W ~ N(0, W_std²/n_in), b ~ N(0, b_std²), scaled as the network's parameterization says.
 
     ``W_std`` and ``b_std``: exact numbers ≥ 0, or formulas without x in which names are parameters of the network.
-    ``width``: n_out, an int ≥ 1, or None for the default. ``weights``: the law of W, "gaussian" or "rademacher".
+    ``width``: n_out, an int ≥ 1, or None for the default. ``weights``: the law of W, "gaussian" or "rademacher" (±1),
+    whose limit is the same for many inputs: in a first layer, of few, finite networks differ from the kernel.
     ``train``: what gradient descent moves: "all", "weights", "bias" or "none". Raises :class:`SpecError`.
     """
 

@@ -11,11 +11,12 @@ import numpy as np
 from kernelc.checking.oracles import depth
 from kernelc.driver import NetworkLike, as_network, derive
 from kernelc.errors import InputError, UnsupportedError
-from kernelc.layers import MAX_WIDTH
+from kernelc.layers import MAX_WIDTH, Dense, Normalize
 from kernelc.messages import quote
 from kernelc.montecarlo.arrays import on_host
 from kernelc.montecarlo.estimate import LARGEST, Plan
 from kernelc.montecarlo.single import checked_get, count, points
+from kernelc.network import Network
 
 FEWEST = 20  # networks
 DEEP = 32  # affine layers that networks of the usual widths serve
@@ -55,7 +56,7 @@ def arguments(net: NetworkLike, x: Any, get: Any, widths: Any, networks: Any, se
         )
     networks = max(FEWEST, NETWORKS // factor**2) if networks is None else count("networks", networks, FEWEST)
     plan = Plan(net, rows, widths, networks, count("seed", seed, 0), "ntk" in names)
-    return Arguments(on_host(rows), names, plan, notes)
+    return Arguments(on_host(rows), names, plan, (*notes, *_signs(net, rows.shape[1])))
 
 
 def _names(get: Any, ntk_reason: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -65,6 +66,16 @@ def _names(get: Any, ntk_reason: str) -> tuple[tuple[str, ...], tuple[str, ...]]
     if names == ("ntk",):
         raise UnsupportedError(ntk_reason)
     return ("nngp",), (f"the nngp alone is checked; no ntk: {ntk_reason}",)
+
+
+def _signs(net: Network, d: int) -> tuple[str, ...]:
+    first = next(layer for layer in net.flat if not isinstance(layer, Normalize))
+    if not isinstance(first, Dense) or first.weights != "rademacher":
+        return ()
+    return (
+        f"the first layer has weights of ±1: on {d} inputs its units are sums of {d} terms, and Gaussian, as the "
+        "kernel takes them, only for many inputs",
+    )
 
 
 def _widths(widths: Any) -> tuple[int, ...]:

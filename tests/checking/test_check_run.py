@@ -225,3 +225,12 @@ def test_what_the_networks_cannot_see_is_refused():
 @pytest.mark.parametrize("name", bundled())
 def test_bundled_specs_pass(name):
     assert kernelc.check(name).passed
+
+
+def test_signs_in_the_first_layer_are_noted_and_seen():
+    """Sums of three signs are not Gaussian: the networks say so, and the report says why."""
+    net = kernelc.Network([D(weights="rademacher"), A("relu"), D()])
+    report = kernelc.check(net, np.random.default_rng(0).standard_normal((4, 3)), widths=(32, 64), networks=3000)
+    assert not report.passed
+    assert any("weights of ±1" in note for note in report.notes)
+    assert passes([D(), A("relu"), D(weights="rademacher")]).notes == ()
