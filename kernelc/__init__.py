@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kernelc import montecarlo
+    from kernelc.certificates.certify import certify, verify_certificate
+    from kernelc.certificates.record import Certificate
     from kernelc.checking import CheckReport, check
     from kernelc.driver import build, compile, derive
     from kernelc.errors import (
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Activation",
     "BackendError",
+    "Certificate",
     "CheckReport",
     "Dense",
     "InputError",
@@ -47,6 +50,7 @@ __all__ = [
     "__version__",
     "build",
     "c",
+    "certify",
     "check",
     "compile",
     "derive",
@@ -56,9 +60,12 @@ __all__ = [
     "montecarlo",
     "q1",
     "q2",
+    "verify_certificate",
 ]
 
 _HOMES = {
+    "kernelc.certificates.certify": ("certify", "verify_certificate"),
+    "kernelc.certificates.record": ("Certificate",),
     "kernelc.checking": ("CheckReport", "check"),
     "kernelc.driver": ("build", "compile", "derive"),
     "kernelc.errors": (

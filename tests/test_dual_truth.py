@@ -35,7 +35,7 @@ EDGE = mpmath.mpf("1e-40")
 
 def some(names, quick=QUICK):
     """Names as pytest parameters, those that are not quick marked slow."""
-    return [pytest.param(name, marks=[] if name in quick else [pytest.mark.slow]) for name in names]
+    return [pytest.param(name, marks=[] if name in quick else [pytest.mark.sweep]) for name in names]
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -76,7 +76,7 @@ def test_closed_forms(index, name):
     check_formulas(name, [entries[(index + 17 * step) % len(entries)] for step in range(5)], edge=EDGE)
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", CLOSED)
 def test_closed_forms_everywhere(name):
     check_formulas(name, every(name), edge=EDGE)

@@ -32,7 +32,7 @@ def depth(name):
 
 def some(names, quick):
     """Names as pytest parameters, those that are not quick marked slow."""
-    return [pytest.param(name, marks=[] if quick(name) else [pytest.mark.slow]) for name in names]
+    return [pytest.param(name, marks=[] if quick(name) else [pytest.mark.sweep]) for name in names]
 
 
 @cache
@@ -107,7 +107,7 @@ RANDOM = np.random.default_rng(8).standard_normal((9, 4)), np.random.default_rng
 THREE = {"table": "tanh", "closed": "hard_tanh", "quadrature": "late_tanh"}
 SYMMETRY = {"table": 1e-15, "closed": 1e-14, "quadrature": 1e-14}
 BOTH = [
-    pytest.param(method, backend, marks=[pytest.mark.slow] if (method, backend) == ("quadrature", "numexpr") else [])
+    pytest.param(method, backend, marks=[pytest.mark.sweep] if (method, backend) == ("quadrature", "numexpr") else [])
     for method in THREE
     for backend in BACKENDS
 ]
@@ -197,8 +197,8 @@ BUILD = "import kernelc, sys; kernelc.build(sys.argv[1], sys.argv[2], sys.argv[3
     ("method", "backend"),
     [
         ("table", "numexpr"),
-        pytest.param("closed", "numpy", marks=pytest.mark.slow),
-        pytest.param("quadrature", "numpy", marks=pytest.mark.slow),
+        pytest.param("closed", "numpy", marks=pytest.mark.sweep),
+        pytest.param("quadrature", "numpy", marks=pytest.mark.sweep),
     ],
 )
 def test_two_builds_give_the_same_bytes(method, backend, tmp_path):

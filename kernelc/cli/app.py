@@ -15,6 +15,7 @@ from types import FrameType
 
 import click
 
+from kernelc.cli.certify import certify
 from kernelc.cli.check import check
 from kernelc.cli.demo import demo
 from kernelc.cli.derive import derive
@@ -22,6 +23,7 @@ from kernelc.cli.dual import dual
 from kernelc.cli.gram import gram
 from kernelc.cli.lists import activations, backends, functions, layers
 from kernelc.cli.make import build
+from kernelc.cli.spectrum import spectrum
 from kernelc.cli.study import study
 from kernelc.errors import KernelcError
 
@@ -43,7 +45,21 @@ def cli(context: click.Context) -> None:
         context.exit(WRONG_INPUT)
 
 
-for verb in (derive, dual, build, gram, check, study, demo, layers, activations, functions, backends):
+for verb in (
+    derive,
+    dual,
+    build,
+    gram,
+    check,
+    certify,
+    spectrum,
+    study,
+    demo,
+    layers,
+    activations,
+    functions,
+    backends,
+):
     cli.add_command(verb)
 
 
