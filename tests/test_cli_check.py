@@ -165,7 +165,7 @@ def test_a_checkpoint_of_another_run_is_refused(capsys: pytest.CaptureFixture[st
     [
         (("--widths", "0,128"), "widths: expected an integer, at least 1"),
         (("--widths", "a"), "--widths: expected whole numbers with commas, such as 128,256, found 'a'"),
-        (("--widths", "128,128"), "widths: expected different widths"),
+        (("--widths", "128,128"), "widths: expected two or more different widths"),
         (("--widths", ""), "--widths: expected whole numbers"),
         (("--widths", "64.5,128"), "--widths: expected whole numbers"),
         (("--widths", "-5,10"), "widths: expected an integer, at least 1"),

@@ -56,7 +56,7 @@ def arguments(net: NetworkLike, x: Any, get: Any, widths: Any, networks: Any, se
         )
     networks = max(FEWEST, NETWORKS // factor**2) if networks is None else count("networks", networks, FEWEST)
     plan = Plan(net, rows, widths, networks, count("seed", seed, 0), "ntk" in names)
-    return Arguments(on_host(rows), names, plan, (*notes, *_signs(net, rows.shape[1])))
+    return Arguments(on_host(rows), names, plan, (*notes, *_signs(net, rows.shape[1]), *_zeros(net, on_host(rows))))
 
 
 def _names(get: Any, ntk_reason: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -78,10 +78,20 @@ def _signs(net: Network, d: int) -> tuple[str, ...]:
     )
 
 
+def _zeros(net: Network, x: np.ndarray) -> tuple[str, ...]:
+    zero = np.flatnonzero(~x.any(axis=1))
+    if not len(zero) or net.parameterization != "standard":
+        return ()
+    return (
+        f"row {zero[0]} is zero: where no bias is drawn but biases are trained, its Θ rests on φ'(0), which the kernel "
+        "takes in the limit of a vanishing bias; leave the row out",
+    )
+
+
 def _widths(widths: Any) -> tuple[int, ...]:
     if not isinstance(widths, Iterable) or isinstance(widths, str):
         raise InputError(f"widths: expected a few widths, such as (128, 256), found {quote(widths)}")
     found = tuple(count("widths", width, 1, MAX_WIDTH) for width in widths)
-    if not found or len(set(found)) < len(found):
-        raise InputError(f"widths: expected different widths, such as (128, 256), found {quote(widths)}")
+    if len(set(found)) < max(2, len(found)):  # one width says nothing of what is left at infinite width
+        raise InputError(f"widths: expected two or more different widths, such as (128, 256), found {quote(widths)}")
     return tuple(sorted(found))

@@ -12,8 +12,9 @@ def blame(
     layers: tuple[LayerResult, ...],
     duals: tuple[DualResult, ...],
     backends: tuple[BackendResult, ...],
+    own: bool = True,
 ) -> str:
-    """One sentence for each oracle that disagrees; '' if none does by itself."""
+    """One sentence for each oracle that disagrees; '' if none does by itself. ``own``: no module was judged."""
     sentences = [
         f"{d.mean} of {d.activation} at q1 = {d.q1:.4g}, q2 = {d.q2:.4g}, ρ = {d.rho} is off by {d.error:.1e}"
         for d in duals
@@ -25,7 +26,7 @@ def blame(
     wrong = [kernel for kernel in kernels if not kernel.passed]
     sentences += [_size(kernel) for kernel in wrong]
     if wrong:
-        sentences += _place(layers, [kernel.name for kernel in wrong], [kernel.name for kernel in kernels])
+        sentences += _place(layers, [kernel.name for kernel in wrong], [kernel.name for kernel in kernels], own)
     return "; ".join(sentences)
 
 
@@ -41,7 +42,7 @@ def _size(kernel: KernelResult) -> str:
         f"entry ({i}, {j}) is {kernel.kernel[i, j]:.6g}, networks say "
         f"{kernel.mean[i, j]:.6g} ± {kernel.error[i, j]:.2g}"
     )
-    factor = f", as a whole {kernel.ratio:.4f} ± {kernel.ratio_error:.4f} times too large"
+    factor = f", as a whole {kernel.ratio:.4f} ± {kernel.ratio_error:.4f} times what the networks say"
     return f"{kernel.name} is wrong (p = {kernel.p_value:.1e}): {entry}" + (factor if _is_factor(kernel) else "")
 
 
@@ -49,7 +50,7 @@ def _is_factor(kernel: KernelResult) -> bool:
     return abs(kernel.ratio - 1) > 3 * kernel.ratio_error
 
 
-def _place(layers: tuple[LayerResult, ...], wrong: list[str], asked: list[str]) -> list[str]:
+def _place(layers: tuple[LayerResult, ...], wrong: list[str], asked: list[str], own: bool) -> list[str]:
     found = []
     for name in wrong:
         first = departure(layers, name)
@@ -59,7 +60,7 @@ def _place(layers: tuple[LayerResult, ...], wrong: list[str], asked: list[str]) 
     if found:
         return found
     first = next((layer for layer in layers if layer.p_value < LEVEL / len(layers)), None)
-    if first is not None:
+    if own and first is not None:
         return [f"Σ is wrong from layer {first.number} ({first.title}) on"]
     if wrong == ["ntk"] and "nngp" in asked:
         return ["nngp agrees, so the error is in what is Θ's own: an E[φ'φ'], or what a layer's training adds"]

@@ -40,25 +40,40 @@ def opened(module: object) -> Any:
 
 
 def matrix(module: Any, name: str, x: np.ndarray) -> np.ndarray:
-    """The kernel ``name`` of the module on the points x (n, d), in float64; raises InputError for anything else."""
+    """The kernel ``name`` of the module on the points x (n, d), in float64; raises InputError for anything else.
+
+    Above the diagonal, the block of the first half of the points with the second comes from a call with two arguments.
+    """
     function = getattr(module, name, None)
     if not callable(function):
         raise InputError(f"the module has no function {name}(x1, x2=None), which get asks for; ask for the other")
+    found, half = _called(name, function, x), len(x) // 2
+    if half and _takes(function, 2):
+        found[:half, half:] = _called(name, function, x[:half], x[half:])
+    return found
+
+
+def _called(name: str, function: Callable[..., Any], x: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
+    """function(x, y) or function(x), or function(x, x) where the second argument is not optional."""
+    shape = (len(x), len(x if y is None else y))
+    if y is None and not _takes(function, 1):
+        y = x
+    arguments = [rows.copy() for rows in (x, y) if rows is not None]  # a module may change its arguments
     try:
-        found = np.asarray(_called(function, x))
-    except Exception as error:
+        found = np.asarray(function(*arguments))
+    except (Exception, SystemExit) as error:
         raise InputError(f"the module's {name} fails on the points: {type(error).__name__}: {error}") from error
     if found.dtype.kind not in "biuf":
         raise InputError(f"the module's {name}: expected real numbers, found an array of dtype {found.dtype}")
-    if found.shape != (len(x), len(x)):
-        raise InputError(f"the module's {name}: expected shape {(len(x), len(x))}, found {found.shape}")
+    if found.shape != shape:
+        raise InputError(f"the module's {name}: expected shape {shape}, found {found.shape}")
     return found.astype(np.float64)
 
 
-def _called(function: Callable[..., Any], x: np.ndarray) -> Any:
-    """function(x), or function(x, x) where the second argument is not optional."""
+def _takes(function: Callable[..., Any], count: int) -> bool:
+    """Whether it can be called with so many arguments."""
     try:
-        signature(function).bind(x)
-    except TypeError:
-        return function(x, x)
-    return function(x)
+        signature(function).bind(*range(count))
+    except (TypeError, ValueError):
+        return False
+    return True

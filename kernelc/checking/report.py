@@ -49,7 +49,8 @@ class KernelResult:
 
     ``mean`` ± ``error`` and ``z`` are matrices (n, n): the limit of infinite width from the networks, its standard
     error, and (kernel − mean)/error. ``p_value`` is that of one test over all entries. ``worst`` is the entry of the
-    largest deviation. ``ratio`` ± ``ratio_error``: kernel over networks, as one factor.
+    largest deviation. ``ratio`` ± ``ratio_error``: kernel over networks, NaN where it is no
+    one factor.
     """
 
     name: str

@@ -69,7 +69,7 @@ def check(
         duals=duals,
         backends=backends,
         difference={} if judged is None else {n: oracles.difference(tested[n], own[-1][n]) for n in asked.get},
-        blame="" if passed else blame(kernels, layers, duals, backends),
+        blame="" if passed else blame(kernels, layers, duals, backends, judged is None),
         widths=plan.widths,
         networks=plan.networks,
         seed=plan.seed,

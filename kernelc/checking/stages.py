@@ -13,12 +13,21 @@ def kernels(module: Any, x: np.ndarray, get: tuple[str, ...]) -> tuple[dict[str,
     blocks = getattr(module, "BLOCKS", None)
     if not isinstance(module, ModuleType) or not isinstance(blocks, tuple):
         return ()
+    try:
+        return _after_each(module, blocks, x, get)
+    except (Exception, SystemExit):  # somebody edited it: its layers cannot be seen
+        return ()
+
+
+def _after_each(
+    module: Any, blocks: tuple[Any, ...], x: np.ndarray, get: tuple[str, ...]
+) -> tuple[dict[str, np.ndarray], ...]:
     unrolled = [(1, *block[1:]) for block in blocks for _ in range(block[0])]
     found = []
     try:
         for h in range(1, len(unrolled) + 1):
             module.__dict__["BLOCKS"] = tuple(unrolled[:h])
-            found.append(dict(zip(get, module.kernel(x, None, get), strict=True)))
+            found.append(dict(zip(get, module.kernel(x.copy(), None, get), strict=True)))
     finally:
         module.__dict__["BLOCKS"] = blocks
     return tuple(found)

@@ -12,6 +12,7 @@ from scipy import stats
 Array = np.ndarray
 
 ROUNDING = 1e-5  # relative: what float32 kernels promise; combinations of entries that vary less are not random
+FITS = 1e-3  # p-value from which on one factor explains a difference
 PER_DIRECTION = 6  # networks for each degree of freedom of the test, at least
 
 
@@ -21,7 +22,7 @@ class Agreement:
 
     ``mean`` and ``error`` (p,) are the entries at infinite width by extrapolation and their standard errors, ``z`` the
     deviations of the kernel in those errors; ``p_value`` is that of one test over all of them. ``ratio`` ±
-    ``ratio_error`` is the factor by which the kernel exceeds the networks, as far as one factor says it.
+    ``ratio_error`` is the factor by which the kernel exceeds the networks; NaN where no one factor says it.
     """
 
     mean: Array
@@ -69,7 +70,14 @@ def compare(
     covariance = np.atleast_2d(np.cov(values, rowvar=False)) / R
     truth = expected / scale if len(relative) == p else (expected / scale) @ project
     p_value = _p_value(relative, covariance, left_over, R, grain)
-    return Agreement(mean, error * scale, z, p_value, *_ratio(relative, truth, covariance, grain))
+    ratio, ratio_error = _ratio(relative, truth, covariance, grain)
+    if (
+        math.isfinite(ratio)
+        and ratio
+        and _p_value(truth / ratio - truth + relative, covariance, left_over, R, grain) < FITS
+    ):
+        ratio = ratio_error = math.nan  # the error is of another shape: a factor would mislead
+    return Agreement(mean, error * scale, z, p_value, ratio, ratio_error)
 
 
 def _left_over(samples: Sequence[Array], widths: Sequence[int], scale: Array) -> Array:

@@ -85,6 +85,8 @@ def print_report(found: "CheckReport") -> None:
         f"{found.networks} finite networks of width {widths} each, on {n} points in {d} dimensions, seed {found.seed}"
     )
     click.echo()
+    if found.module:
+        click.echo("The layers of kernelc's own kernel against the networks, and the module's against them:\n")
     rows = [
         (f"Σ^({x.number})", x.title, f"{x.p_value:.3f}", f"{x.largest_z:.1f}", _departs(x.departs))
         for x in found.layers

@@ -23,7 +23,8 @@ from kernelc.montecarlo.passes import run
 from kernelc.network import Network
 
 MEMORY = 1 << 26  # bytes of activations that a chunk may hold: 64 MiB for each thread
-LARGEST = 1 << 31  # bytes of samples
+LARGEST = 1 << 30  # bytes of samples
+FORMAT = 1  # of checkpoints, and of the random numbers in them
 SAVE_EVERY = 5.0  # seconds between two checkpoints
 
 Progress = Callable[[float], None]
@@ -46,7 +47,7 @@ class Plan:
             text = self.net.dumps()
         except SpecError as error:
             raise InputError(f"no checkpoint without the text of the network: {error}") from None
-        words = [text, self.widths, self.networks, self.seed, self.ntk, np.shape(self.x)]
+        words = [FORMAT, text, self.widths, self.networks, self.seed, self.ntk, np.shape(self.x)]
         return hashlib.sha256(json.dumps(words).encode() + on_host(self.x).tobytes()).hexdigest()
 
 
@@ -72,7 +73,7 @@ def sample(
 
     The numbers depend on the plan alone, not on ``chunk``, the networks that are computed at once (None: as many as
     64 MiB hold). ``checkpoint`` names a file that is rewritten every few seconds; if it is there, the run goes on
-    from it. Raises InputError if it belongs to another run, or for samples of more than 2 GiB.
+    from it. Raises InputError if it belongs to another run, or for samples of more than 1 GiB.
     """
     n, d = plan.x.shape
     nets = {width: architecture(plan.net, d, width) for width in plan.widths}
@@ -80,7 +81,7 @@ def sample(
     columns = (len(titles) + plan.ntk) * (n * (n + 1) // 2)
     if 8.0 * columns * plan.networks * len(nets) > LARGEST:
         raise InputError(
-            f"{n} points, {len(titles)} layers and {plan.networks} networks make samples of more than 2 GiB; "
+            f"{n} points, {len(titles)} layers and {plan.networks} networks make samples of more than 1 GiB; "
             "take fewer points or networks"
         )
     store = _Store.begin(plan, columns, checkpoint)

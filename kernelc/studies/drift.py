@@ -93,7 +93,7 @@ def drift(
         f"within {SIGMAS:g} standard errors and {TOLERANCE:g}"
     )
     return Drift(
-        finding=Finding(STATEMENT, measured, judge(law, BOUND, at_most=True)),
+        finding=Finding(STATEMENT, measured, judge(law, BOUND, networks, at_most=True)),
         spec=at.net.name,
         points=points,
         dimension=dimension,

@@ -10,6 +10,7 @@ import numpy as np
 from kernelc.studies.finding import Verdict
 
 SIGMAS, TOLERANCE = 3.0, 0.02  # the next order in 1/width bends the law a little at small widths: hence a tolerance
+FEWEST = 20  # networks
 COARSE = 0.25  # an exponent that may be off by more than this says nothing
 
 
@@ -54,10 +55,13 @@ def power_law(widths: Sequence[int], means: Sequence[Mean]) -> PowerLaw:
     return PowerLaw(round(exponent, 12), spread**-0.5, prefactor)
 
 
-def judge(law: PowerLaw, expected: float, at_most: bool = False) -> Verdict:
-    """Whether the exponent is ``expected``, or at most that, within 3 standard errors and 0.02."""
+def judge(law: PowerLaw, expected: float, networks: int, at_most: bool = False) -> Verdict:
+    """Whether the exponent is ``expected``, or at most that, within 3 standard errors and 0.02.
+
+    Standard errors from fewer than 20 ``networks`` a width are too rough to refute anything.
+    """
     slack = SIGMAS * law.error + TOLERANCE
     off = law.exponent - expected
     if (off if at_most else abs(off)) > slack:
-        return "refuted"
+        return "refuted" if networks >= FEWEST else "undecided"
     return "holds" if slack < COARSE or (at_most and off + slack < 0) else "undecided"

@@ -32,7 +32,10 @@ def setting(net: NetworkLike, points: int, dimension: int, seed: int) -> Setting
     net = as_network(net)
     n, d = count("points", points, 1, MOST), count("dimension", dimension, 1, MOST)
     x = np.sqrt(d) * sphere(n, d, seed)
-    return Setting(net, x, compile(net).ntk(x))
+    limit = compile(net).ntk(x)
+    if not limit.any():
+        raise InputError(f"{net.name}: no layer is trained, so that its tangent kernel is 0; train one")
+    return Setting(net, x, limit)
 
 
 def sphere(n: int, d: int, seed: int) -> np.ndarray:

@@ -70,7 +70,7 @@ def rate(
         f"within {SIGMAS:g} standard errors and {TOLERANCE:g}"
     )
     return Rate(
-        finding=Finding(STATEMENT, measured, judge(law, EXPECTED)),
+        finding=Finding(STATEMENT, measured, judge(law, EXPECTED, networks)),
         spec=at.net.name,
         points=points,
         dimension=dimension,

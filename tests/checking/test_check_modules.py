@@ -2,6 +2,7 @@
 
 import sys
 import types
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_a_module_is_itself():
 
 
 def test_any_object_with_the_functions():
-    mine = types.SimpleNamespace(nngp=lambda x1, x2=None: x1 @ x1.T)
+    mine = types.SimpleNamespace(nngp=lambda x1, x2=None: x1 @ (x1 if x2 is None else x2).T)
     assert modules.opened(mine) is mine
     np.testing.assert_allclose(modules.matrix(mine, "nngp", POINTS), POINTS @ POINTS.T)
 
@@ -138,3 +139,61 @@ def test_a_type_error_inside_is_not_a_missing_argument():
 
     with pytest.raises(InputError, match="TypeError"):
         modules.matrix(types.SimpleNamespace(ntk=ntk), "ntk", POINTS)
+
+
+def relu_1(x1, x2=None):
+    """The NNGP kernel of relu-1."""
+    x2 = x1 if x2 is None else x2
+    size = np.sqrt(np.outer((x1**2).mean(1), (x2**2).mean(1)))
+    theta = np.arccos(np.clip(x1 @ x2.T / x1.shape[1] / size, -1, 1))
+    return size * (np.sin(theta) + (np.pi - theta) * np.cos(theta)) / np.pi
+
+
+def judged(function):
+    return kernelc.check("relu-1", get="nngp", networks=400, widths=(32, 64), module=SimpleNamespace(nngp=function))
+
+
+def test_a_module_may_change_its_arguments_but_not_the_points():
+    def doubling(x1, x2=None):
+        for x in (x1,) if x2 is None else (x1, x2):
+            x *= 2
+        return relu_1(x1, x2)
+
+    report = judged(doubling)
+    assert not report.passed
+    assert report.kernels[0].ratio == pytest.approx(4, rel=0.05)
+    assert judged(relu_1).passed
+
+
+def test_the_second_argument_is_judged_too():
+    report = judged(lambda x1, x2=None: relu_1(x1, None if x2 is None else 1.2 * x2))
+    assert not report.passed
+    i, j = report.kernels[0].worst
+    assert i < 2 <= j
+
+
+def test_a_module_that_exits_is_no_pass():
+    with pytest.raises(InputError, match="SystemExit"):
+        judged(lambda x1: sys.exit(0))
+
+
+@pytest.mark.parametrize("blocks", [(1, 2, 3), ((1, None, None),)])
+def test_what_only_looks_like_layers_is_left_alone(blocks):
+    module = ModuleType("mine")
+    module.nngp, module.BLOCKS = relu_1, blocks
+    report = kernelc.check("relu-1", get="nngp", networks=400, widths=(32, 64), module=module)
+    assert report.passed
+    assert all(layer.departs == {} for layer in report.layers)
+
+
+def test_no_factor_is_named_where_none_fits():
+    """Off the diagonal 10 % too large, on it right."""
+    report = judged(lambda x1: relu_1(x1) * np.where(np.eye(len(x1), dtype=bool), 1, 1.1))
+    assert not report.passed
+    assert np.isnan(report.kernels[0].ratio)
+    assert "times what" not in report.blame
+
+
+def test_one_width_is_refused():
+    with pytest.raises(InputError, match="two or more different widths"):
+        kernelc.check("relu-1", widths=(128,))

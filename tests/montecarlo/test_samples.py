@@ -77,7 +77,7 @@ def test_progress_grows_to_one() -> None:
 
 
 def test_too_many_samples_are_refused() -> None:
-    with pytest.raises(InputError, match=r"make samples of more than 2 GiB; take fewer points or networks"):
+    with pytest.raises(InputError, match=r"make samples of more than 1 GiB; take fewer points or networks"):
         sample(plan(networks=10**7))
 
 

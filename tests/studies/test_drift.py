@@ -43,7 +43,7 @@ def test_the_history_is_that_of_gradient_descent_written_out() -> None:
 
 
 def test_the_drift_falls_with_the_width() -> None:
-    found = drift("relu-1", points=5, dimension=5, widths_=(32, 128, 512), networks=8, steps=40)
+    found = drift("relu-1", points=5, dimension=5, widths_=(32, 128, 512), networks=20, steps=40)
     assert found.finding.verdict == "holds"
     assert found.law.exponent < -0.45
     assert [len(row) for row in found.frobenius] == [len(found.steps)] * 3
@@ -54,7 +54,7 @@ def test_the_drift_falls_with_the_width() -> None:
 def test_a_drift_that_does_not_fall_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     narrow = lambda net, d, width, seed: FiniteNetwork(net, d, 16, seed)  # noqa: E731
     monkeypatch.setattr(study, "FiniteNetwork", narrow)
-    found = drift("relu-1", points=5, dimension=5, widths_=(32, 128, 512), networks=8, steps=40)
+    found = drift("relu-1", points=5, dimension=5, widths_=(32, 128, 512), networks=20, steps=40)
     assert found.finding.verdict == "refuted"
 
 

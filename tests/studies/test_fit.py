@@ -38,4 +38,6 @@ def test_the_standard_error_is_that_of_repetitions() -> None:
     ],
 )
 def test_verdicts(exponent: float, error: float, at_most: bool, verdict: str) -> None:
-    assert judge(PowerLaw(exponent, error, 1.0), -0.5, at_most) == verdict
+    assert judge(PowerLaw(exponent, error, 1.0), -0.5, 20, at_most) == verdict
+    few = judge(PowerLaw(exponent, error, 1.0), -0.5, 19, at_most)
+    assert few == ("undecided" if verdict == "refuted" else verdict)
