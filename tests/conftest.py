@@ -25,3 +25,21 @@ def table_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERNELC_CACHE_DIR", str(tmp_path_factory.mktemp("tables")))
         yield
+
+
+KEPT = {}
+
+
+@pytest.fixture
+def kept_networks(monkeypatch):
+    """The same finite networks for every check of a session that asks for the same."""
+    from kernelc.checking import run
+    from kernelc.montecarlo.estimate import sample
+
+    def kept(plan, progress=None, checkpoint=None):
+        key = plan.key()
+        if key not in KEPT:
+            KEPT[key] = sample(plan, progress, checkpoint)
+        return KEPT[key]
+
+    monkeypatch.setattr(run, "sample", kept)

@@ -72,7 +72,7 @@ def test_witness(name, get):
         check_witness(certificate(name, get))
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @BOTH
 @pytest.mark.parametrize("name", sorted(SLOW))
 def test_witness_by_quadrature(name, get):

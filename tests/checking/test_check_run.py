@@ -221,8 +221,12 @@ def test_what_the_networks_cannot_see_is_refused():
 # --- every bundled spec
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", bundled())
+LONG = {"relu-100"}  # a minute
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.sweep if n in LONG else pytest.mark.slow) for n in bundled()]
+)
 def test_bundled_specs_pass(name):
     assert kernelc.check(name).passed
 

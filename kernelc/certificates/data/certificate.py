@@ -29,9 +29,14 @@ from kernelc.certificates.data.walk import Walk, walk
 from kernelc.certificates.record import Certificate
 from kernelc.driver import compile
 from kernelc.errors import InputError, KernelcError, LoweringError, UnsupportedError
+from kernelc.messages import quote
 from kernelc.network import Network, Normalize, loads
 from kernelc.recursion import derive
 
+CUT = (
+    "the rows are not on one sphere, where the expansions of this network's activations hold; put them there with "
+    "normalize=True"
+)
 Floats = NDArray[np.float64]
 Progress = Callable[[float], None]
 
@@ -145,7 +150,10 @@ def _task(net: Network, x: ArrayLike, get: str, normalize: bool, budget: float) 
 
 def rows_of(x: ArrayLike) -> Floats:
     """``x`` as float64 rows; raises InputError for what is none."""
-    found = np.asarray(x)
+    try:
+        found = np.asarray(x)
+    except ValueError as error:
+        raise InputError(f"x: expected rows of one length: {error}") from None
     if found.dtype.kind not in "biuf":
         raise InputError(f"x: expected real numbers, found an array of dtype {found.dtype}")
     if found.ndim != 2:
@@ -161,6 +169,11 @@ def rows_of(x: ArrayLike) -> Floats:
     if len(bad):
         i, j = bad[0]
         raise InputError(f"x: expected finite numbers, found {found[i, j]} in row {i}, column {j}")
+    with np.errstate(all="ignore"):
+        changed = np.argwhere(rows.astype(found.dtype) != found)
+    if len(changed):
+        i, j = changed[0]
+        raise InputError(f"x: {found[i, j]} in row {i}, column {j} is no float64, as certificates need; round it")
     return rows
 
 
@@ -171,11 +184,13 @@ def _decided(task: _Task, progress: Progress) -> DataCertificate:
         return task.singular(why)
     try:
         bounds = _bounds(task, progress)
-    except (UnsupportedError, LoweringError) as error:
+    except (UnsupportedError, LoweringError, ArithmeticError, ValueError) as error:  # flint raises the last two
         reason = f"nothing was proved: {error}{_unproved(task)}"
         return task.answer("undecided", Bounds(0.0, math.inf, "none", reason))
     if isinstance(bounds, Singular):
         return task.singular(bounds)
+    if bounds.upper <= 0:
+        return task.singular(Singular(f"{bounds.proof} No kernel matrix has a negative eigenvalue, so λ_min(K*) = 0"))
     return task.answer("pd" if bounds.lower > 0 else "undecided", bounds)
 
 
@@ -183,8 +198,7 @@ def _bounds(task: _Task, progress: Progress) -> Bounds | Singular:
     """Bounds from the best way there is, or an exact reason why there is no positive one."""
     x, best = task.x, Bounds(0.0, math.inf, "none", "")
     exact = pairs(task.walk, x, task.normalize)
-    if task.method.startswith("balls"):
-        return in_balls(exact, task.deadline, best, task.hint)
+    balls = task.method.startswith("balls") and not task.walk.cut  # of a cut kernel balls know the diagonal alone
     if x.any(axis=1).all():
         rows = directions(x)
         first = measure(rows)
@@ -194,7 +208,7 @@ def _bounds(task: _Task, progress: Progress) -> Bounds | Singular:
         why = _special(task, first.close)
         if why is not None:
             return why
-        for radii in candidates(task.walk, rows, task.normalize):
+        for radii in () if balls else candidates(task.walk, rows, task.normalize):
             alone = pairs(task.walk, x, True) if radii.directed else exact
             enclosed = on_sphere(Scalar(task.walk, radii.q), rows, gaps or measure(rows), radii, alone)
             gaps = None  # its memory is the matrix now
@@ -209,7 +223,11 @@ def _bounds(task: _Task, progress: Progress) -> Bounds | Singular:
                 if apart.lower > 0:
                     return apart
         progress(0.5)
-    if task.walk.cut and best.proof:
+    if balls:
+        return in_balls(exact, task.deadline, best, task.hint)
+    if task.walk.cut:
+        if not best.proof:
+            raise UnsupportedError(CUT)
         return best
     if not best.proof:
         n = len(x)
@@ -272,6 +290,11 @@ def verify_data(found: Mapping[str, Any], budget: float = 600.0) -> DataCertific
         raise InputError("the certificate's points are not those of its SHA-256")
     task = _task(loads(spec, "certificate"), points, get, normalize, budget)
     again = _decided(replace(task, method=method, hint=hint), lambda share: None)
+    if (again.name, again.pair and list(again.pair)) != (found.get("name"), found.get("pair")):
+        raise InputError(
+            f"the certificate names the network {quote(found.get('name'))} and the pair {quote(found.get('pair'))}, "
+            f"but its spec and its rows say {again.name} and {again.pair}"
+        )
     if again.verdict != verdict or not (again.lower_bound >= lower and again.upper_bound <= upper):
         raise InputError(
             f"the certificate claims {verdict} with [{lower:.17g}, {upper:.17g}], but from its own rows follows "

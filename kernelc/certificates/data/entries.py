@@ -249,7 +249,8 @@ class Radii:
             r = 1 - 2 * (arb(lo) - (arb(hi) - arb(lo)))  # one piece further, for the error of y
             q = arb_series([self.q + arb(0, self.spread), 1])
             try:
-                second = scalar.walk.zonal(q, q * r)[2] - 2 * scalar.walk.pair(q, self.q, (q * self.q).sqrt() * r)[2]
+                along, across = scalar.walk.zonal(q, q * r), scalar.walk.pair(q, self.q, (q * self.q).sqrt() * r)
+                second = _second(along) - 2 * _second(across)
             except (ValueError, ZeroDivisionError):  # a ball around 0 for a divisor
                 return np.inf
             size = scalar.walk.diagonal(self.q + arb(0, self.spread))
@@ -283,3 +284,8 @@ def one_by_one(exact: Pairs) -> Enclosed:
     total = Total(np.zeros(n))
     total.add(slice(0, n), slice(0, n), errors)
     return Enclosed(matrix, total.norm(), "every entry from a ball")
+
+
+def _second(value: arb | arb_series) -> arb:
+    """The second coefficient of a series; a constant has none."""
+    return value[2] if isinstance(value, arb_series) else arb(0)

@@ -41,7 +41,7 @@ def polynomial_degree(steps: tuple[Step, ...], start: int = 1) -> int | None:
             return None
         if isinstance(step, ActivationStep):
             try:
-                top *= Poly(step.dual.phi, x).degree() if step.dual.phi.is_polynomial(x) else 0
+                top *= max(Poly(step.dual.phi, x).degree(), 0) if step.dual.phi.is_polynomial(x) else 0
             except PolynomialError:
                 return None
             if not step.dual.phi.is_polynomial(x):

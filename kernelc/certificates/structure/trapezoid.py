@@ -16,7 +16,7 @@ from sympy import Expr, lambdify
 from kernelc.duals.pieces import SWITCHES
 from kernelc.symbols import x
 
-STEPS = ((6, 7), (12, 13))  # points for each unit of length, two to compare
+STEPS = ((6, 7), (12, 13), (24, 25))  # points for each unit of length, two to compare
 
 
 @lru_cache(maxsize=1024)

@@ -18,6 +18,7 @@ from sympy import Expr, Integer, cos, expand, nan, oo, pi, simplify, sin, zoo
 
 from kernelc import exact
 from kernelc.certificates.structure.enclosure import Enclosure
+from kernelc.certificates.structure.mirror import mirrored
 from kernelc.certificates.structure.support import INF
 from kernelc.certificates.structure.trapezoid import mean
 from kernelc.errors import UnsupportedError
@@ -61,7 +62,7 @@ def exact_sum(kernel: SymbolicKernel, get: Kernel, found: Witness) -> Expr:
         value = h.xreplace({rho: cos(angle)})
         if value.has(nan, oo, zoo):
             raise UnsupportedError(f"{kernel.name}: its formula has no value at ρ = {cos(angle)}")
-        total += weight * value
+        total += weight * mirrored(value)
     total = expand(total * len(found[0]))
     return total if total == 0 else simplify(total)
 
@@ -116,7 +117,7 @@ def _run(steps: tuple[Step, ...], state: State, env: Mapping[Any, Any], with_ntk
 
 
 def _activation(step: ActivationStep, state: State, env: Mapping[Any, Any], with_ntk: bool) -> State:
-    """By closed forms, or by a trapezoidal rule where it converges; in float64 where there is neither."""
+    """By closed forms, or by a trapezoidal rule where it converges; UnsupportedError where there is neither."""
     q, c, tangent = state
     phi, digits = step.dual.phi, (mpmath.mp.dps - exact.GUARD) // 2
     if q == 0:  # z = 0 for every input
@@ -128,5 +129,6 @@ def _activation(step: ActivationStep, state: State, env: Mapping[Any, Any], with
         dot = mean(phi.diff(x), q, c, digits) if found and with_ntk and tangent else mpmath.mpf(0)
         if found is not None and None not in (*found, dot):
             return found[0], found[1], tangent * dot
+        raise UnsupportedError(f"no rule here gives {digits} digits of the dual of '{step.label}'")
     own, _, cross, tangent = exact._activation(step, (q, q, c, tangent), env, with_ntk, bool(q == c))
     return own, cross, tangent
