@@ -103,3 +103,21 @@ def test_witnesses_without_closed_forms_sum_to_zero_in_sympy(formula, get):
     assert found.verdict in ("psd", "spd")
     if found.verdict == "psd":
         assert found.witness_sum() == 0
+
+
+def test_antipodes_of_exactly_one_norm_are_on_a_sphere():
+    """The even part of this kernel is a constant: two antipodal pairs are too many for it (Theorem B), one is not."""
+    net = one_layer("erf", b_std=1)
+    crosses = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
+    assert kernelc.certify(net, get="nngp", x=crosses).verdict == "singular"
+    assert kernelc.certify(net, get="nngp", x=crosses[:3]).verdict == "pd"
+    longer = crosses * np.array([1, 1, 1 + 2.0**-52, 1 + 2.0**-52])[:, None]
+    assert kernelc.certify(net, get="nngp", x=longer).verdict != "singular"
+
+
+@pytest.mark.parametrize(("formula", "rank"), [("x**2+x", 9), ("x**2+x+1", 10)])
+def test_polynomial_kernels_off_the_sphere_have_a_rank(formula, rank):
+    x = np.random.default_rng(2).standard_normal((rank + 1, 3))
+    found = kernelc.certify(one_layer(formula), get="nngp", x=x)
+    assert (found.verdict, found.lower_bound, found.upper_bound) == ("singular", 0, 0)
+    assert kernelc.certify(one_layer(formula), get="nngp", x=x[:-1]).verdict == "pd"

@@ -22,7 +22,7 @@ from kernelc.certificates.data.bounds import PAIR_COST, Bounds, improved, in_bal
 from kernelc.certificates.data.directions import MAX_WIDTH, directions
 from kernelc.certificates.data.entries import Gaps, measure, on_sphere, one_by_one
 from kernelc.certificates.data.exact_pairs import pairs
-from kernelc.certificates.data.exactly import Singular, antipodal, duplicate, parallels, polynomial, zero_row
+from kernelc.certificates.data.exactly import Singular, antipodal, duplicate, one_norm, parallels, polynomial, zero_row
 from kernelc.certificates.data.norms import candidates
 from kernelc.certificates.data.scalar import Scalar
 from kernelc.certificates.data.walk import Walk, walk
@@ -250,7 +250,8 @@ def _unproved(task: _Task) -> str:
 
 def _special(task: _Task, close: list[tuple[int, int]]) -> Singular | None:
     x, steps, get = task.x, task.walk.steps, task.walk.get
-    why, antipodes = parallels(steps, get, x, task.normalize, close)
+    sphere = task.normalize or (bool(close) and one_norm(x))
+    why, antipodes = parallels(steps, get, x, sphere, close)
     return why or antipodal(task.net, get, x, antipodes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,8 @@ def polynomial(steps: tuple[Step, ...], get: str, x: Rows, normalize: bool) -> S
         return None
     side, power = parity(steps, get), degree(steps, get)
     exponents = exponents_of(top, side, power)
+    if not normalize and vanishes(steps, get):  # k(0, y) = 0 for all y: no term of degree 0
+        exponents = [k for k in exponents if k > 0] or [0]
     if normalize:  # on the sphere x·x is constant: the two highest degrees span all lower ones of their parities
         highest = exponents[-1]
         exponents = [highest] if side or power is not None else [k for k in (highest - 1, highest) if k >= 0]
@@ -75,6 +78,15 @@ def _size(exponents: list[int], d: int) -> int:
     from math import comb
 
     return sum(comb(e + d - 1, e) for e in exponents)
+
+
+def one_norm(x: Rows) -> bool:
+    """Whether all rows have exactly the same norm, in rational arithmetic."""
+    squares = np.einsum("ij,ij->i", x, x)
+    if not np.allclose(squares, squares[0], rtol=1e-12, atol=0):
+        return False
+    first = sum(Fraction(v) ** 2 for v in x[0].tolist())
+    return all(sum(Fraction(v) ** 2 for v in row) == first for row in x.tolist())
 
 
 def parallels(
