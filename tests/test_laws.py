@@ -83,7 +83,7 @@ def law(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
     def hold(check: Callable[..., None]) -> Callable[..., None]:
         @pytest.mark.parametrize("name", names or EXACT)
-        @pytest.mark.parametrize("examples", [2, pytest.param(12, marks=pytest.mark.slow)])
+        @pytest.mark.parametrize("examples", [2, pytest.param(12, marks=pytest.mark.sweep)])
         def test(name: str, examples: int) -> None:
             rules = settings(max_examples=examples, deadline=None, database=None, report_multiple_bugs=False)
             drawn = seed(crc32(name.encode()))  # the same draw for every law, so that kernels are compiled once

@@ -26,7 +26,7 @@ def test_formulas_agree_with_quadrature(name, parameters):
     assert max(deviations(DUALS[name](**parameters), COVARIANCES[0], degree=4, digits=14)) < 1e-11
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("covariance", COVARIANCES)
 @pytest.mark.parametrize(("name", "parameters"), VARIANTS)
 def test_formulas_agree_with_quadrature_to_20_digits(name, parameters, covariance):

@@ -66,7 +66,8 @@ def _called(name: str, function: Callable[..., Any], x: np.ndarray, y: np.ndarra
     if found.dtype.kind not in "biuf":
         raise InputError(f"the module's {name}: expected real numbers, found an array of dtype {found.dtype}")
     if found.shape != shape:
-        raise InputError(f"the module's {name}: expected shape {shape}, found {found.shape}")
+        given = "x)" if len(arguments) == 1 else f"x1, x2) of {shape[0]} and {shape[1]} rows"
+        raise InputError(f"the module's {name}({given}: expected shape {shape}, found {found.shape}")
     return found.astype(np.float64)
 
 

@@ -34,9 +34,8 @@ def test_against_quadrature(name):
         check(name, mp.mpf("1.1"), 20, 1e-16)
 
 
-@pytest.mark.parametrize(
-    "angle", [pytest.param("1.1", marks=pytest.mark.slow), pytest.param("2.3", marks=pytest.mark.sweep)]
-)
+@pytest.mark.sweep
+@pytest.mark.parametrize("angle", ["1.1", "2.3"])
 @pytest.mark.parametrize("name", CASES)
 def test_against_quadrature_to_25_digits(name, angle):
     with mp.workdps(34):
