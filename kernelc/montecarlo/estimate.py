@@ -88,7 +88,7 @@ def sample(
     jobs = [job for width in plan.widths for job in store.open_jobs(width, chunk or _chunk(nets[width], n))]
     everything = plan.networks * sum(map(_cost, nets.values()))
     done = everything - sum((job[2] - job[1]) * _cost(nets[job[0]]) for job in jobs)
-    with threadpool_limits(1), ThreadPoolExecutor(_cores()) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
         try:
             work = pool.map(lambda job: (job, _rows(plan, nets[job[0]], *job)), jobs)
             for (width, start, stop), rows in work:
@@ -199,7 +199,8 @@ def _affines(nodes: Iterator[Node]) -> Iterator[Affine]:
             yield from _affines(inner for branch in node.branches for inner in branch)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many threads this process may run."""
     with suppress(AttributeError):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

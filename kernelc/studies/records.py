@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
@@ -18,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from kernelc.errors import InputError
 from kernelc.files import atomic_path
-from kernelc.montecarlo.estimate import Progress
+from kernelc.montecarlo.estimate import Progress, cores
 
 MEMORY = 1 << 32  # bytes of weights at once, unless one network has more
 
@@ -67,9 +65,9 @@ def results(
     store = _Store.begin(key, checkpoint)
     left = [job for job in jobs if job.name not in store.records]
     meter = _Meter(progress, sum(job.weights for job in jobs), sum(job.weights for job in jobs if job not in left))
-    cores = _cores()
-    workers = max(1, min(cores, MEMORY // (8 * max(job.weights for job in jobs))))
-    with threadpool_limits(max(1, cores // workers)), ThreadPoolExecutor(workers) as pool:
+    threads = cores()
+    workers = max(1, min(threads, MEMORY // (8 * max(job.weights for job in jobs))))
+    with threadpool_limits(max(1, threads // workers)), ThreadPoolExecutor(workers) as pool:
         futures = {pool.submit(work, job, meter.ticker(job)): job for job in left}
         try:
             for future in as_completed(futures):
@@ -135,9 +133,3 @@ def _read(path: Path, key: str) -> dict[str, np.ndarray]:
             f"{path} is the checkpoint of another run, with other arguments; delete it, or name another file"
         )
     return arrays
-
-
-def _cores() -> int:
-    with suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

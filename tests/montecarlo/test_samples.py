@@ -42,7 +42,7 @@ def same(one: Samples, two: Samples) -> bool:
 @pytest.mark.parametrize("cores", [1, 2])
 def test_chunks_and_threads_change_no_bit(name: str, cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = sample(plan(name))
-    monkeypatch.setattr(estimate, "_cores", lambda: cores)
+    monkeypatch.setattr(estimate, "cores", lambda: cores)
     for chunk in (1, 7, 64, None):
         assert same(sample(plan(name), chunk=chunk), whole)
 
@@ -88,7 +88,7 @@ def test_a_failure_ends_the_run_at_once(failure: type[BaseException], monkeypatc
     def stop(share: float) -> None:
         raise failure
 
-    monkeypatch.setattr(estimate, "_cores", lambda: 2)
+    monkeypatch.setattr(estimate, "cores", lambda: 2)
     rows = estimate._rows
     monkeypatch.setattr(estimate, "_rows", lambda *job: (done.append(time.sleep(0.01)), rows(*job))[1])
     with pytest.raises(failure):

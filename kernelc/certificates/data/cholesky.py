@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack, solve_triangular
 
-from kernelc.certificates.data.directions import two_sum
 from kernelc.certificates.data.rounding import TINY, U, gamma, up
+from kernelc.runtime.doubledouble import two_sum
 
 Floats = NDArray[np.float64]
 

@@ -9,37 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernelc.certificates.data.rounding import TINY, U, gamma, up
+from kernelc.runtime.doubledouble import two_product, two_sum
 
 Floats = NDArray[np.float64]
 
 MAX_WIDTH = 2**20
-
-
-def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
-    """fl(a + b) and its error, exactly."""
-    s = a + b
-    t = s - a
-    return s, (a - (s - t)) + (b - t)
-
-
-def two_product(a: Any, b: Any) -> tuple[Any, Any]:
-    """fl(a·b) and its error, exactly (but for underflow)."""
-    p = a * b
-    a1, a2 = _split(a)
-    b1, b2 = _split(b)
-    return p, a2 * b2 - (((p - a1 * b1) - a2 * b1) - a1 * b2)
-
-
-def _split(a: Any) -> tuple[Any, Any]:
-    c = 134217729.0 * a  # 2^27 + 1
-    high = c - (c - a)
-    return high, a - high
 
 
 @dataclass(frozen=True)
