@@ -15,6 +15,7 @@ from kernelc import runtime
 from kernelc.backend import Sheet
 from kernelc.printing import Constants, Printer, Statement
 from kernelc.program import Block, Code, Instr, Program
+from kernelc.templates import LAYERED, ON_ONE_THREAD, PAIR_SIGNATURE, PUBLIC, SELF_TEST
 
 
 class NumPyPrinter(Printer):
@@ -41,10 +42,22 @@ class NumPyPrinter(Printer):
 class ModuleWriter:
     """Writes one module."""
 
-    imports_first: tuple[str, ...] = ("from collections.abc import Callable, Iterator", "from typing import Any")
+    imports_first: tuple[str, ...] = (
+        "import copy",
+        "import functools",
+        "import itertools",
+        "import os",
+        "import threading",
+        "from collections.abc import Callable, Iterator",
+        "from concurrent.futures import ThreadPoolExecutor",
+        "from contextlib import AbstractContextManager, contextmanager, nullcontext",
+        "from types import ModuleType",
+        "from typing import Any",
+    )
     imports: tuple[str, ...] = ("import numpy as np",)
-    tile = 128
-    helpers = ""  # text of functions that the printed pair code calls
+    tile, block = (64, 512), 512  # the height of a tile divides its width, and that the width of a block
+    opening = ""  # text that the layers need before them
+    helpers = ON_ONE_THREAD  # text of functions that the printed pair code calls
     pair_printer: type[Printer] = NumPyPrinter
     library = "NumPy"
 
@@ -69,6 +82,7 @@ class ModuleWriter:
             self._imports(),
             self._identity(),
             self._settings(),
+            *([self.opening] if self.opening else []),
             section("The layers: what each does to one point, and to a pair of points"),
             *body,
             self._schedule(),
@@ -82,10 +96,15 @@ class ModuleWriter:
             self._self_test(),
             section("The machinery: the same in every module"),
             *([self.helpers] if self.helpers else []),
-            self._machinery("tiles"),
-            *([self._machinery("doubledouble")] if careful else []),
+            runtime.source("rows"),
+            runtime.source("angles"),
+            self.pairwise(),
+            runtime.source("threads"),
+            runtime.source("tiles"),
+            *([runtime.source("collapse"), runtime.source("zonal")] if self.program.collapse else [LAYERED]),
+            *([runtime.source("doubledouble")] if careful else []),
             *(["\n".join(self.careful.lines())] if self.careful.names else []),
-            *[self._machinery(name) for name in self._runtimes()],
+            *[runtime.source(name) for name in self._runtimes()],
             *[attachment.text for attachment in self.program.attachments],
             'if __name__ == "__main__":\n    self_test()',
         ]
@@ -98,10 +117,21 @@ class ModuleWriter:
         lines += ["", "Recursion (q1, q2, c: the inputs' second moments x.x/d, x'.x'/d, x.x'/d):", ""]
         lines += [f"    {line}" for binding in sheet.recursion for line in _wrap(binding)]
         lines += ["", "Dual activations:", *(f"    {d}" for d in sheet.duals), "", *textwrap.wrap(sheet.domain, 110)]
+        lines += self._collapse()
         lines += ["", f"Written by kernelc {version('kernelc')}. `python FILE` runs its self-test."]
         text = "\n".join(lines).replace("\\", "\\\\").replace('"""', "'''")
         text = "".join(c if c == "\n" or c.isprintable() else " " for c in text)  # Python takes no NUL
         return f'"""{text}\n"""'.replace("\n\n\n", "\n\n")
+
+    def _collapse(self) -> list[str]:
+        if not self.program.collapse:
+            return []
+        everywhere = "nngp" if self.program.ntk_reason else "ntk"
+        norms = "at any norms" if everywhere in self.program.homogeneous else "of rows of one norm"
+        text = f"Large matrices {norms} are read off a table in the angle, built from the layers on first use."
+        if self.sheet.collapse_error is not None:
+            text += f" Its error, measured: COLLAPSE_ERROR = {self.sheet.collapse_error:.0e} of sqrt(K_ii K_jj)."
+        return ["", *textwrap.wrap(text, 110)]
 
     def _identity(self) -> str:
         spec = self.sheet.spec.strip() + "\n"
@@ -112,27 +142,37 @@ class ModuleWriter:
             f'__all__ = {names}\n\nSPEC = {quoted}\nSPEC_SHA256 = "{digest}"\nKERNELC_VERSION = "{version("kernelc")}"'
         )
 
+    def pairwise(self) -> str:
+        """The text of what every pair goes through outside the layers."""
+        return runtime.source("pairwise")
+
     def _settings(self) -> str:
         lines = [
             f"F = np.{self.dtype}  # of results and of pairs; what depends on one point only is computed in float64",
-            f"TILE = {self.tile}",
+            f"TILE = {self.tile}  # rows and columns of the tiles that layers are applied to",
             f"NORMALIZE = {self.program.normalize}  # input rows onto the sphere |x|² = d",
             f"NO_NTK = {self.program.ntk_reason!r}  # why there is no NTK; empty where there is one",
             f"CAREFUL = {self.program.careful}  # what depends on one point only in double-double",
+            f"BLOCK = {self.block}  # rows and columns of one matrix product, the work of one thread",
+            *self._collapse_settings(),
             *self.constants.lines(),
             *self.plain.lines(),
         ]
         return "\n".join(lines)
 
+    def _collapse_settings(self) -> list[str]:
+        if not self.program.collapse:
+            return []
+        error = "None" if self.sheet.collapse_error is None else f"{self.sheet.collapse_error:.0e}"
+        return [
+            f"HOMOGENEOUS = {self.program.homogeneous!r}  # of the angle alone, in units of sqrt(K_ii K_jj)",
+            f"COLLAPSE_ERROR = {error}  # of the table in the angle at |x|² = d, in sqrt(K_ii K_jj)",
+        ]
+
     def _block(self, n: int, block: Block) -> str:
         title = block.title if block.count == 1 else f"{block.title}: {block.count} times"
-        row, pair = self._row(block), self._pair(block)
-        return "\n\n\n".join(
-            [
-                function(f"row_{n}(q, ntk, p)", title, [*_scalars(block.row, "{0}"), *row]),
-                function(f"pair_{n}(gap, side, ntk, one, two, p)", title, [*_scalars(block.pair, "F({0})"), *pair]),
-            ]
-        )
+        row = function(f"row_{n}(q, ntk, p)", title, [*_scalars(block.row, "{0}"), *self._row(block)])
+        return "\n\n\n".join([row, *self.pair_functions(n, title, block)])
 
     def _row(self, block: Block) -> list[str]:
         """The body of a row function: q and ntk after the block, and what it saves for the pairs."""
@@ -142,17 +182,17 @@ class ModuleWriter:
         lines = [f"{s.name} = {s.text}" for s in statements]
         return [*lines, f"return {ends['q'].text}, {ends['ntk'].text}, ({saved})"]
 
-    def _pair(self, block: Block) -> list[str]:
-        """The body of a pair function: what only Θ needs comes last, and only where Θ is wanted."""
-        used = {name for name, _ in block.pair.inputs}
-        lines = [line for which in ("1", "2") if (line := _unpack(block.saved, which, used))]
+    def pair_functions(self, n: int, title: str, block: Block) -> list[str]:
+        """The function ``pair_n``, and those that it calls: what only Θ needs comes last, if it is wanted."""
+        lines = pair_opening(block)
         statements, ends = self.pair_printer(self.constants, self.dtype).statements(block.pair)
-        always = _needed(statements, ends["gap"].uses + ends["side"].uses)
+        always = needed(statements, ends["gap"].uses + ends["side"].uses)
         lines += [self._statement(s) for s in statements if s.name in always]
         if ends["ntk"].text != "ntk":
             only = [s for s in statements if s.name not in always] + [ends["ntk"]]
             lines += ["if ntk is not None:", *(textwrap.indent(self._statement(s), "    ") for s in only)]
-        return [*lines, f"return {self._expression(ends['gap'])}, {self._expression(ends['side'])}, ntk"]
+        lines.append(f"return {self._expression(ends['gap'])}, {self._expression(ends['side'])}, ntk")
+        return [function(PAIR_SIGNATURE.format(n), title, lines)]
 
     def _expression(self, statement: Statement) -> str:
         """The value of a statement, as an expression."""
@@ -204,18 +244,16 @@ class ModuleWriter:
         )
 
     def _imports(self) -> str:
-        first = (*self.imports_first, *(["import base64"] if "table" in self._runtimes() else []))
-        plain = sorted(line for line in first if line.startswith("import "))
-        return "\n".join([*plain, *(line for line in first if line not in plain), "", *self.imports])
+        first = (
+            *self.imports_first,
+            *(["import base64"] if "table" in self._runtimes() else []),
+        )
+        ordered = sorted(first, key=lambda line: (not line.startswith("import "), line))
+        return "\n".join([*ordered, "", *self.imports])
 
     def _runtimes(self) -> list[str]:
         """The runtime files that the attachments need, each once."""
         return list(dict.fromkeys(name for attachment in self.program.attachments for name in attachment.runtime))
-
-    def _machinery(self, name: str) -> str:
-        text = runtime.source(name)
-        stand_ins = ("F: Any", "TILE,", "BLOCKS: Any", "DD: Any", "two_product: Any", "deviations: Any")
-        return "\n".join(line for line in text.splitlines() if not line.startswith(stand_ins))
 
 
 def section(title: str) -> str:
@@ -223,12 +261,20 @@ def section(title: str) -> str:
     return f"# ---- {title} {'-' * (100 - len(title))}"
 
 
-def _needed(statements: list[Statement], ends: tuple[str, ...]) -> set[str]:
-    needed = set(ends)
+def pair_opening(block: Block) -> list[str]:
+    """The first lines of ``pair_n``: parameters, and what the rows saved, under the names that pair code has for it."""
+    used = {name for name, _ in block.pair.inputs}
+    saved = [line for which in ("1", "2") if (line := _unpack(block.saved, which, used))]
+    return [*_scalars(block.pair, "F({0})"), *saved]
+
+
+def needed(statements: list[Statement], ends: tuple[str, ...]) -> set[str]:
+    """The names that the computation of ``ends`` uses."""
+    found = set(ends)
     for s in reversed(statements):
-        if s.name in needed:
-            needed |= set(s.uses)
-    return needed
+        if s.name in found:
+            found |= set(s.uses)
+    return found
 
 
 def _scalars(code: Code, cast: str) -> list[str]:
@@ -253,47 +299,3 @@ def _matrix(rows: tuple[tuple[float, ...], ...]) -> str:
 
 def _wrap(line: str) -> list[str]:
     return textwrap.wrap(line, 108, subsequent_indent="    ", break_long_words=False) or [""]
-
-
-PUBLIC = '''
-def nngp(x1, x2=None, *, out=None{keywords}):
-    """The covariance of the outputs, shape (n, m): E[f(x) f(x')] over the weights. ``x2=None`` stands for x1 itself."""
-    return gram(x1, x2, ("nngp",), {passed}, out)["nngp"]
-
-
-def ntk(x1, x2=None, *, out=None{keywords}):
-    """The neural tangent kernel, shape (n, m). ``x2=None`` stands for x1 itself: its diagonal is exact."""
-    return gram(x1, x2, wanted("ntk"), {passed}, out)["ntk"]
-
-
-def kernel(x1, x2=None, get="ntk"{only}):
-    """The kernels that ``get`` names, "ntk" or "nngp"; a tuple of them gives a tuple, in its order, for little more."""
-    values = gram(x1, x2, wanted(get), {passed})
-    return values[get] if isinstance(get, str) else tuple(values[name] for name in get)
-
-
-def diag(x, get="ntk"{only}):
-    """The diagonal of ``kernel(x, None, get)``, shape (n,), without the rest."""
-    values = Rows(checked(x, "x"), {passed}, wanted(get)).diagonal
-    return values[get] if isinstance(get, str) else tuple(values[name] for name in get)
-'''
-
-SELF_TEST = '''
-SAMPLES = {samples}
-EXACT = {{  # 50-digit arithmetic, rounded
-{values}
-}}
-
-
-def self_test():
-    """Compare with the exact values; raise AssertionError where the error exceeds {tolerance} of sqrt(K_ii K_jj)."""
-    if not EXACT:
-        print("no samples: the kernel is out of range at every scale that was tried")
-    for name, exact in EXACT.items():
-        exact = np.array(exact)
-        scale = np.sqrt(np.diag(exact))
-        error = np.abs(kernel(SAMPLES, None, name) - exact) / np.outer(scale, scale)
-        if not error.max() <= {tolerance}:
-            raise AssertionError(f"{{name}} is off by {{error.max():.1e}}")
-        print(f"{{name}}: error {{error.max():.1e}}")
-'''

@@ -39,15 +39,23 @@ class CompiledKernel:
         """The kernel matrix that ``get`` names, "ntk" or "nngp"; a tuple of names gives a tuple of matrices."""
         return self._run(get, lambda module: module.kernel(x1, x2, get, **self._given(parameters)))
 
-    def nngp(self, x1: ArrayLike, x2: ArrayLike | None = None, **parameters: float) -> NDArray[Any]:
-        """E[f(x) f(x')] over the weights, shape (n, m)."""
-        matrix: NDArray[Any] = self(x1, x2, "nngp", **parameters)
-        return matrix
+    def nngp(self, x1: ArrayLike, x2: ArrayLike | None = None, *, out: Any = None, **parameters: float) -> NDArray[Any]:
+        """E[f(x) f(x')] over the weights, shape (n, m); written into ``out`` if it is given."""
+        return self._into(out, x1, x2, "nngp", parameters)
 
-    def ntk(self, x1: ArrayLike, x2: ArrayLike | None = None, **parameters: float) -> NDArray[Any]:
-        """The neural tangent kernel, shape (n, m)."""
-        matrix: NDArray[Any] = self(x1, x2, "ntk", **parameters)
-        return matrix
+    def ntk(self, x1: ArrayLike, x2: ArrayLike | None = None, *, out: Any = None, **parameters: float) -> NDArray[Any]:
+        """The neural tangent kernel, shape (n, m); written into ``out`` if it is given."""
+        return self._into(out, x1, x2, "ntk", parameters)
+
+    def _into(
+        self, out: Any, x1: ArrayLike, x2: ArrayLike | None, get: str, parameters: dict[str, float]
+    ) -> NDArray[Any]:
+        if out is None:
+            matrix: NDArray[Any] = self(x1, x2, get, **parameters)
+            return matrix
+        self.fill(out, x1, x2, get, None, **parameters)
+        filled: NDArray[Any] = out
+        return filled
 
     def diag(self, x1: ArrayLike, get: Get = "ntk", **parameters: float) -> Any:
         """The diagonal of the Gram matrix of x1, shape (n,)."""
@@ -63,47 +71,41 @@ class CompiledKernel:
         **parameters: float,
     ) -> None:
         """Write the matrix into ``out`` (an array or a memory map), tile by tile; ``progress`` gets the share done."""
-        given = self._inner(parameters)
-        one, two = self._run(get, lambda module: module.prepared(x1, x2, given, _single(get)))
+        pairs = self._prepared(x1, x2, get, parameters)
         with self._checked(get):
-            shape, dtype = getattr(out, "shape", None), getattr(out, "dtype", None)
-            if shape != (len(one.x), len(two.x)) or getattr(dtype, "kind", None) != "f":
-                raise InputError(f"out: expected floats of shape {(len(one.x), len(two.x))}, found {dtype} of {shape}")
-            self.module.fill({get: out}, one, two, given, progress)
+            pairs.fill({get: out}, progress)
 
     def tiles(
         self, x1: ArrayLike, x2: ArrayLike | None = None, get: str = "ntk", **parameters: float
     ) -> Iterator[tuple[slice, slice, NDArray[Any]]]:
         """(rows, columns, block) for blocks that cover the matrix, which is never held as a whole."""
-        given = self._inner(parameters)
-        one, two = self._run(get, lambda module: module.prepared(x1, x2, given, _single(get)))
-        return self._blocks(one, two, get, given)
-
-    def _blocks(
-        self, one: Any, two: Any, get: str, given: dict[str, float]
-    ) -> Iterator[tuple[slice, slice, NDArray[Any]]]:
-        for i in self.module.panels(len(one.x), self.module.TILE):
-            for j in self.module.panels(len(two.x), self.module.TILE):
-                block = self.module.tile(one, two, i, j, given, (get,))[get]
-                if two is one and i == j:
-                    np.fill_diagonal(block, one.diagonal[get][i])
-                yield i, j, block
+        pairs = self._prepared(x1, x2, get, parameters)
+        # copies: a block below the diagonal is the mirror image of one above, which the caller may have changed
+        return ((i, j, np.array(values[get], order="C")) for i, j, values in self._blocks(pairs, get))
 
     def matvec(
         self, x1: ArrayLike, x2: ArrayLike | None, v: ArrayLike, get: str = "ntk", **parameters: float
     ) -> NDArray[Any]:
         """K(x1, x2) @ v for v of shape (m,) or (m, k), tile by tile; the matrix is never held as a whole."""
         vector = np.asarray(v)
-        tiles = self.tiles(x1, x2, get, **parameters)
-        n, m = np.shape(x1)[0], np.shape(x1 if x2 is None else x2)[0]
+        pairs = self._prepared(x1, x2, get, parameters)
+        n, m = pairs.shape
         if vector.dtype.kind not in "biuf" or not np.isfinite(vector).all():
             raise InputError(f"v: expected finite real numbers, found an array of dtype {vector.dtype}")
         if vector.ndim not in (1, 2) or len(vector) != m:
             raise InputError(f"v: expected shape ({m},) or ({m}, k), found {vector.shape}")
         out = np.zeros((n, *vector.shape[1:]), dtype=self.module.F)
-        for i, j, block in tiles:
-            out[i] += block @ vector[j]
+        for i, j, values in self._blocks(pairs, get):
+            out[i] += values[get] @ vector[j]
         return out
+
+    def _prepared(self, x1: ArrayLike, x2: ArrayLike | None, get: str, parameters: Mapping[str, float]) -> Any:
+        given = self._inner(parameters)
+        return self._run(get, lambda module: module.prepared(x1, x2, given, _single(get)))
+
+    def _blocks(self, pairs: Any, get: str) -> Iterator[tuple[slice, slice, Any]]:
+        with self._checked(get):
+            yield from pairs.blocks()
 
     def save(self, path: str | Path) -> None:
         """Write the module's text to a file, whole or not at all."""

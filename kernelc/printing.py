@@ -28,13 +28,16 @@ ATOMIC = 9
 
 @dataclass(frozen=True)
 class Statement:
-    """``name = text`` at a rate; ``uses`` are the names that the text mentions; ``plain``: Python in any backend."""
+    """``name = text`` at a rate; ``uses`` are the names that the text mentions; ``plain``: Python in any backend;
+    ``logical``: true or false.
+    """
 
     name: str
     text: str
     rate: str
     uses: tuple[str, ...]
     plain: bool = False
+    logical: bool = False
 
 
 class Constants:
@@ -71,7 +74,11 @@ class Printer:
     """Prints code; a subclass says how functions are called and how constants look."""
 
     functions: ClassVar[Mapping[str, str]] = {}
+    python: ClassVar[frozenset[str]] = frozenset()  # primitives of pairs that are Python whatever the backend
+    repeats: ClassVar[frozenset[str]] = frozenset()  # primitives that print an argument twice: long ones need a name
+    fuses = False  # whether values that have a name, but one use, are printed inside their user
     longest = 90  # characters of an expression before its parts get lines of their own
+    short = 12  # characters of an expression that may as well be printed several times
 
     def __init__(self, constants: Constants, dtype: str = "float64") -> None:
         self.constants, self.dtype = constants, dtype
@@ -94,7 +101,7 @@ class Printer:
 
     def inlines(self, instr: Instr, text: str) -> bool:
         """Whether to print an unnamed value at each of its uses, rather than give it a line when it has several."""
-        return instr.op == "neg" and len(text) < 12
+        return instr.op == "neg" and len(text) < self.short
 
     def statements(self, code: Code) -> tuple[list[Statement], dict[str, Statement]]:
         """The statements of a piece of code, and each output as one more."""
@@ -115,8 +122,13 @@ class _Writer:
         self.done: list[Statement] = []
         self.times = Counter(a for i in code.instrs for a in i.args if isinstance(a, str))
         self.times.update(value for _, value in code.outputs if isinstance(value, str))
-        self.rates = {a: {i.rate for i in code.instrs if a in i.args} for a in self.times}
-        self.passed = {a for i in code.instrs if i.op in CALLS for a in i.args}
+        self.rates: dict[str, set[str]] = {a: set() for a in self.times}  # of those who use a value
+        for instr in code.instrs:
+            for a in instr.args:
+                if isinstance(a, str):
+                    self.rates[a].add(instr.rate)
+        self.repeated = {a for i in code.instrs if i.op in self.printer.repeats for a in i.args}
+        self.passed = {a for i in code.instrs if self.is_plain(i) for a in i.args}
         self.taken = {name for name, _ in code.inputs} | {i.name for i in code.instrs}
 
     def write(self) -> tuple[list[Statement], dict[str, Statement]]:
@@ -124,7 +136,8 @@ class _Writer:
             text = self.expression(instr)
             if self.own_line(instr, text):
                 name = self.fresh() if instr.name.startswith("t_") else instr.name
-                self.done.append(Statement(name, text.text, instr.rate, text.uses, instr.op in CALLS))
+                logical = instr.op in ("lt", "and")
+                self.done.append(Statement(name, text.text, instr.rate, text.uses, self.is_plain(instr), logical))
                 text = _Text(name, ATOMIC, (name,))
             self.texts[instr.name] = text
         rates = dict(self.code.inputs) | {i.name: i.rate for i in self.code.instrs}
@@ -137,11 +150,18 @@ class _Writer:
 
     def own_line(self, instr: Instr, text: _Text) -> bool:
         """Named values, what several use, what is passed to Python, and what has another rate than its user."""
-        if not instr.name.startswith("t_") or instr.op in CALLS or instr.name in self.passed:
+        named = not instr.name.startswith("t_")
+        if self.is_plain(instr) or instr.name in self.passed or (named and not self.printer.fuses):
+            return True
+        if instr.name in self.repeated and len(text.text) > self.printer.short:
             return True
         if self.rates[instr.name] - {instr.rate} or len(text.text) > self.printer.longest:
             return True
         return self.times[instr.name] > 1 and not self.printer.inlines(instr, text.text)
+
+    def is_plain(self, instr: Instr) -> bool:
+        """Whether it is Python in any backend: a call, or what the printer leaves to NumPy."""
+        return instr.op in CALLS or (instr.op in self.printer.python and instr.rate == "pair")
 
     def fresh(self) -> str:
         n = 1

@@ -8,7 +8,7 @@ import numpy as np
 from kernelc.emit import NumPyPrinter
 from kernelc.exact import MPArithmetic
 from kernelc.printing import Constants
-from kernelc.runtime.tiles import ratio
+from kernelc.runtime.rows import ratio
 from kernelc_numexpr import evaluator
 from kernelc_numexpr.printer import NumexprPrinter, NumexprWriter
 
@@ -40,7 +40,7 @@ def printed(code, backend, dtype="float64"):
     statements, ends = printer.statements(code)
     lines = []
     for s in [*statements, *(replace(end, name=f"out_{name}") for name, end in ends.items())]:
-        in_numexpr = backend == "numexpr" and s.rate == "pair"
+        in_numexpr = backend == "numexpr" and s.rate == "pair" and not s.plain
         lines.append(NumexprWriter.pair_statement(None, s) if in_numexpr else f"{s.name} = {s.text}")
     return "\n".join([*constants.lines(), *lines])
 

@@ -1,5 +1,7 @@
 """CompiledKernel: whatever may be handed in, in whatever order and memory layout, and a clear refusal of the rest."""
 
+import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -139,6 +141,212 @@ def test_tiles_products_and_files(k: CompiledKernel, get: str, rows: int, column
         assert (np.load(tmp_path / "K.npy") == K).all()
 
 
+def points(n: int, norm: float = 0.0) -> np.ndarray:
+    """Rows of any norms or of one, with pairs that are alike, opposite, or nearly so."""
+    x = np.random.default_rng(n).standard_normal((n, 3))
+    half = n // 2
+    x[half : 2 * half : 3] = x[:half:3]
+    x[half + 1 : 2 * half : 3] = -2 * x[1:half:3] + 1e-7
+    if norm:
+        x *= norm / np.sqrt((x * x).sum(axis=1, keepdims=True))
+    elif n > 1:
+        x[n // 3] = 0
+    return x
+
+
+def roots(k: CompiledKernel, x: np.ndarray, y: np.ndarray | None = None, get: str = "ntk") -> np.ndarray:
+    """sqrt(K_ii K_jj) of every pair."""
+    one = k.diag(x, get=get)
+    return np.sqrt(np.multiply.outer(one, one if y is None else k.diag(y, get=get)))
+
+
+def collapses(k: CompiledKernel, x: np.ndarray, y: np.ndarray | None = None, get: str = "ntk") -> bool:
+    """Whether the matrix is read off a table in the angle."""
+    return k.module.prepared(x, y, {}, (get,)).zonal is not None
+
+
+def check_cover(k: CompiledKernel, x: np.ndarray, y: np.ndarray | None, get: str) -> None:
+    """Blocks cover the matrix with every entry once; a product is that of the whole matrix."""
+    K = k(x, y, get=get)
+    whole, times = np.full(K.shape, np.nan), np.zeros(K.shape, int)
+    for i, j, block in k.tiles(x, y, get=get):
+        assert block.shape == (i.stop - i.start, j.stop - j.start)
+        whole[i, j] = block
+        times[i, j] += 1
+    assert (times == 1).all()
+    assert (whole == K).all()
+    if y is None:
+        assert (K == K.T).all()
+        assert (K.diagonal() == k.diag(x, get=get)).all()
+    v = np.random.default_rng(4).standard_normal((K.shape[1], 2))
+    for vector in (v, v[:, 0], v[::-1, 1]):
+        assert (abs(k.matvec(x, y, vector, get=get) - K @ vector) <= 1e-14 * (abs(K) @ abs(vector))).all()
+
+
+def check_threads(k: CompiledKernel, x: np.ndarray, y: np.ndarray | None) -> None:
+    """However many threads there are, every bit is the same."""
+    found = []
+    for count in ("1", "2", "5"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("KERNELC_NUM_THREADS", count)
+            found.append(np.array(k(x, y, get=("nngp", "ntk"))))
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
+
+
+def check_sizes(k: CompiledKernel, x: np.ndarray, y: np.ndarray | None) -> None:
+    """Whatever the blocks and tiles, the values are the same but for the rounding of inner products."""
+    usual, scale = k(x, y), roots(k, x, y)
+    for tile, block in (((8, 32), 64), ((128, 128), 128), ((50, 50), 70), ((1024, 1024), 1024), ((64, 4096), 4096)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(k.module, "TILE", tile)
+            patch.setattr(k.module, "BLOCK", block)
+            other = k(x, y)
+            assert (abs(other - usual) <= 1e-14 * scale).all(), (tile, block)
+            check_cover(k, x, y, "ntk")
+
+
+@pytest.mark.parametrize("n", [1, 1023, 1024, 1025, 2050])
+def test_blocks_cover_every_entry_once(k: CompiledKernel, n: int) -> None:
+    x = points(n)
+    check_cover(k, x, None, "ntk")
+    check_cover(k, x, points(1030)[:: 1 + n // 1000], "nngp")
+
+
+@pytest.mark.parametrize("get", ["nngp", "ntk"])
+@pytest.mark.parametrize(("name", "norm"), [("relu-3", 0), ("sphere-relu", 0), ("erf-3", 1.7), ("mixed", 1.7)])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_tables_in_the_angle_agree_with_the_layers(backend: str, name: str, norm: float, get: str) -> None:
+    collapsed, plain = compiled(name, backend), kernelc.compile(name, backend, collapse=False)
+    x, y = points(400, norm), points(270, norm)
+    if name == "sphere-relu":
+        x, y = x[x.any(axis=1)], y[y.any(axis=1)]
+    for one, two in ((x, None), (x, y), (y, x)):
+        assert collapses(collapsed, one, two, get)
+        scale, K = roots(plain, one, two, get), collapsed(one, two, get=get)
+        assert (abs(K - plain(one, two, get=get)) <= 1e-14 * scale).all()
+        for i, j, block in plain.tiles(one, two, get=get):
+            assert (abs(K[i, j] - block) <= 1e-14 * scale[i, j]).all()
+        v = np.random.default_rng(5).standard_normal(K.shape[1])
+        products = (k.matvec(one, two, v, get=get) for k in (collapsed, plain))
+        assert (abs(np.subtract(*products)) <= 1e-14 * (scale @ abs(v))).all()
+        few = np.r_[:5, len(one) - 5 : len(one)]
+        assert not collapses(collapsed, one[few], two, get)
+        assert (abs(collapsed(one[few], two, get=get) - K[few][:, few if two is None else slice(None)]) <= 1e-14
+                * (scale[few][:, few] if two is None else scale[few])).all()  # fmt: skip
+
+
+def test_kernels_that_depend_on_norms_are_not_read_off_a_table() -> None:
+    x = points(400)
+    assert not collapses(compiled("erf-3"), x)
+    assert not collapses(kernelc.compile("relu-3", "numpy", collapse=False), x)
+    x = points(400, 1.7)
+    x[7] *= 1 + 1e-13
+    assert not collapses(compiled("erf-3"), x)
+
+
+@pytest.mark.parametrize("collapse", [True, False])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_threads_change_no_bit(backend: str, collapse: bool) -> None:
+    k = kernelc.compile("relu-3", backend, collapse=collapse)
+    for y in (None, points(700)):
+        assert collapses(k, points(1100), y) == collapse
+        check_threads(k, points(1100), y)
+
+
+@pytest.mark.parametrize("collapse", [True, False])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_blocks_and_tiles_of_any_size(backend: str, collapse: bool) -> None:
+    k = kernelc.compile("relu-3", backend, collapse=collapse)
+    x = points(390)
+    check_sizes(k, x, None)
+    check_sizes(k, x, points(301))
+
+
+@pytest.mark.parametrize("collapse", [True, False])
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_outputs_of_any_layout(backend: str, symmetric: bool, collapse: bool, tmp_path: Path) -> None:
+    k = kernelc.compile("relu-3", backend, collapse=collapse)
+    x, y = points(380), None if symmetric else points(333)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(k.module, "TILE", (16, 64))
+        patch.setattr(k.module, "BLOCK", 128)
+        K = k(x, y)
+        n, m = K.shape
+        wide = np.full((2 * n, 3 * m), 7.0)
+        files = [np.lib.format.open_memmap(tmp_path / f"{f}.npy", "w+", float, K.shape, f) for f in (False, True)]
+        outs = [np.empty((n, m), order="F"), np.empty((m, n)).T, wide[::2, 1::3], wide[1::2, ::3][::-1, ::-1], *files]
+        for fill in (lambda out: k.fill(out, x, y), lambda out: k.module.ntk(x, y, out=out)):
+            for out in outs:
+                out[...] = np.nan
+                fill(out)
+                assert (out == K).all()
+    assert (wide[:, 2::3] == 7).all()
+    assert (wide[1::2, 1::3] == 7).all()
+    assert (wide[::2, ::3] == 7).all()
+    for file in tmp_path.iterdir():
+        assert (np.load(file) == K).all()
+    single = np.empty((n, m), np.float32)
+    k.fill(single, x, y)
+    assert (single == K.astype(np.float32)).all()
+
+
+@pytest.mark.parametrize("n", [2, 129, 500, 1025])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("name", "norm"), [("relu-3", 0), ("sphere-relu", 2), ("erf-3", 0), ("erf-3", 2)])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_gram_matrices_are_symmetric(backend: str, name: str, norm: float, dtype: str, n: int) -> None:
+    k, x = compiled(name, backend, dtype), points(n, norm)
+    for get in ("nngp", "ntk"):
+        K = k(x, get=get)
+        assert (K == K.T).all()
+        assert (K.diagonal() == k.diag(x, get=get)).all()
+
+
+def test_numba_agrees_with_the_rest() -> None:
+    """Blocks, threads, layouts and tables of the third backend, whose modules take seconds to compile."""
+    k, numpy = compiled("relu-3", "numba"), compiled("relu-3", "numpy")
+    x, y = points(1025), points(300)
+    for one, two in ((x, None), (y, None), (x, y), (x[:1], None), (x[:0], y)):
+        scale = roots(k, one, two)
+        assert (abs(k(one, two) - numpy(one, two)) <= 1e-14 * scale).all()
+        check_cover(k, one, two, "ntk")
+        check_cover(k, one, two, "nngp")
+    for one, two in ((y, None), (x, y)):
+        assert collapses(k, one, two) == (two is not None)
+        check_threads(k, one, two)
+        check_sizes(k, one, two)
+    out = np.empty((2 * len(y), len(y)), order="F")
+    k.fill(out[::-2], y)
+    assert (out[::-2] == k(y)).all()
+
+
+@pytest.mark.parametrize("count", ["1", "3"])
+@pytest.mark.parametrize("backend", [*BACKENDS, "numba"])
+def test_a_pair_that_overflows_is_named(backend: str, count: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whichever tile and thread it is."""
+    k = kernelc.compile("relu-3", backend, collapse=False) if backend != "numba" else compiled("relu-3", backend)
+    monkeypatch.setenv("KERNELC_NUM_THREADS", count)
+    monkeypatch.setattr(k.module, "collapsed", lambda *arguments: None)
+    first = k.module.first_angles
+
+    def broken(rho: np.ndarray, one: object, two: object, i: slice, j: slice) -> tuple[np.ndarray, np.ndarray]:
+        gap, side = first(rho, one, two, i, j)
+        for row, column in ((700, 1037), (1037, 700)):
+            if i.start <= row < i.stop and j.start <= column < j.stop:
+                gap[row - i.start, column - j.start] = np.nan
+        return gap, side
+
+    monkeypatch.setattr(k.module, "first_angles", broken)
+    x = points(1100)
+    calls = (k, k.nngp, lambda x: k(x, x), lambda x: k.matvec(x, None, np.ones(len(x))), lambda x: list(k.tiles(x)))
+    for call in (*calls, lambda x: k.fill(np.empty((1100, 1100)), x)):
+        with pytest.raises(InputError, match=r"^rows 700 and 1037 of the inputs are out of the domain: .* overflows$"):
+            call(x)
+    assert np.isfinite(k(x[:700])).all()
+
+
 def test_frozen_networks_have_tiles_too() -> None:
     """Θ may be a number: no training, or that of the last bias alone."""
     for train, value in (("none", 0), ("bias", 4)):
@@ -272,3 +480,49 @@ def test_threads() -> None:
                 assert all(map(np.array_equal, pool.map(k, inputs), [k(x) for x in inputs]))
     finally:
         sys.setswitchinterval(interval)
+
+
+# ---- What a reviewer broke
+
+
+def test_threads_of_the_user_share_a_numexpr_kernel() -> None:
+    """Matrices of one block and of several at once, in a process that is given up when it hangs."""
+    code = """
+import threading, numpy as np, kernelc
+k = kernelc.compile("relu-3", backend="numexpr", collapse=False)
+x = np.random.default_rng(0).standard_normal((1100, 5))
+whole, wrong = k(x), []
+def run(n):
+    for _ in range(10):
+        wrong.extend([n] if abs(k(x[:n]) - whole[:n, :n]).max() > 1e-13 else [])
+threads = [threading.Thread(target=run, args=(n,)) for n in (1100, 600, 200)]
+[t.start() for t in threads]; [t.join() for t in threads]
+assert not wrong
+"""
+    environment = {**os.environ, "KERNELC_NUM_THREADS": "2", "NUMEXPR_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, env=environment)
+
+
+def test_blocks_may_be_changed_by_their_owner() -> None:
+    k, x = kernelc.compile("relu-3", "numpy"), points(700)
+    whole, found = k(x), np.zeros((700, 700))
+    for i, j, block in k.tiles(x):
+        block *= 2
+        found[i, j] = block
+    assert (found == 2 * whole).all()
+
+
+def test_out_must_be_an_array_of_its_own() -> None:
+    k, x = kernelc.compile("relu-3", "numpy"), np.random.default_rng(0).standard_normal((30, 30))
+    for out, reason in [(x, "memory of its own"), ([1.0], "an array of floats"), (np.zeros((30, 30), int), "floats")]:
+        with pytest.raises(InputError, match=reason):
+            k.ntk(x, out=out)
+        with pytest.raises(ValueError, match="out: expected"):
+            k.module.ntk(x, out=out)
+
+
+def test_no_kernel_at_all_is_refused() -> None:
+    k = kernelc.compile("relu-3", "numpy")
+    for n in (5, 400):
+        with pytest.raises(InputError, match=r"get: expected 'nngp', 'ntk' or a tuple of them, found \(\)"):
+            k(points(n), get=())

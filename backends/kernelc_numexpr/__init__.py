@@ -1,4 +1,4 @@
-"""The numexpr backend: one compiled expression a line, several threads. The CPU default."""
+"""The numexpr backend: one compiled expression a line. The CPU default where Numba is not installed."""
 
 from kernelc_numexpr.backend import NumexprBackend
 

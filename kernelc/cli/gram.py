@@ -10,6 +10,7 @@ import click
 
 from kernelc.cli.options import (
     backend_option,
+    collapse_option,
     dtype_option,
     json_option,
     kernels,
@@ -37,8 +38,19 @@ input_file = click.Path(exists=True, dir_okay=False, readable=True)
 @click.option("--get", type=kernels, default="ntk", show_default=True, help="Trained network, or at initialisation.")
 @backend_option
 @dtype_option
+@collapse_option
 @json_option
-def gram(spec: str, x: str, y: str | None, output: str, get: str, backend: str, dtype: str, as_json: bool) -> None:
+def gram(
+    spec: str,
+    x: str,
+    y: str | None,
+    output: str,
+    get: str,
+    backend: str,
+    dtype: str,
+    collapse: bool,
+    as_json: bool,
+) -> None:
     """Write the Gram matrix of the rows of X (with those of Y, if given) to a .npy file.
 
     The matrix goes to the disk tile by tile, so it may be larger than the memory.
@@ -51,7 +63,7 @@ def gram(spec: str, x: str, y: str | None, output: str, get: str, backend: str, 
     if x2 is not None and x1.shape[1] != x2.shape[1]:
         raise InputError(f"{x} has rows of {x1.shape[1]} numbers, but {y} has rows of {x2.shape[1]}; they must agree")
     with progress(f"tables of {spec}") as report:
-        kernel = kernelc.compile(spec, backend=backend, dtype=dtype, progress=report)
+        kernel = kernelc.compile(spec, backend=backend, dtype=dtype, collapse=collapse, progress=report)
     try:
         with progress(f"{get} of {spec}") as report:
             shape = write_gram(kernel, x1, x2, output, get, dtype, report)

@@ -7,6 +7,7 @@ import click
 
 from kernelc.cli.options import (
     backend_option,
+    collapse_option,
     dtype_option,
     duals_option,
     json_option,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @output_option
 @backend_option
 @dtype_option
+@collapse_option
 @q_range_option
 @duals_option
 @json_option
@@ -33,6 +35,7 @@ def build(
     output: str,
     backend: str,
     dtype: str,
+    collapse: bool,
     q_range: tuple[float, float] | None,
     duals: "Method",
     as_json: bool,
@@ -44,7 +47,7 @@ def build(
     import kernelc
 
     with progress(f"tables of {spec}") as report:
-        kernelc.build(spec, output, backend=backend, dtype=dtype, q_range=q_range, duals=duals, progress=report)
+        kernelc.build(spec, output, backend, dtype, collapse, q_range, duals, report)
     size = Path(output).stat().st_size
     if as_json:
         print_json({"spec": spec, "output": output, "backend": backend, "dtype": dtype, "bytes": size})

@@ -20,6 +20,13 @@ dtype_option = click.option(
     "--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True, help="Of the results."
 )
 
+collapse_option = click.option(
+    "--collapse/--no-collapse",
+    default=True,
+    show_default=True,
+    help="Read large matrices off a table in the angle, where the kernel depends on nothing else.",
+)
+
 q_range_option = click.option(
     "--q-range",
     nargs=2,

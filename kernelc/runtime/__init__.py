@@ -7,18 +7,27 @@ module they write, so that a generated module needs neither kernelc nor anything
 import ast
 import importlib.resources
 import linecache
+import re
 from types import ModuleType
+
+STAND_IN = re.compile(
+    r"\w+: Any = (None|\(\)|np\.float64|0\.995)|(TILE|NORMALIZE), "
+)  # names that modules define elsewhere
 
 
 def source(name: str) -> str:
-    """The definitions of ``kernelc/runtime/<name>.py`` as text: all but its docstring and its imports."""
-    text = (importlib.resources.files(__package__) / f"{name}.py").read_text(encoding="utf-8")
+    """The definitions of ``kernelc/runtime/<name>.py`` as a generated module embeds them."""
+    return definitions((importlib.resources.files(__package__) / f"{name}.py").read_text(encoding="utf-8"))
+
+
+def definitions(text: str) -> str:
+    """What a file defines: all but its docstring, its imports, and its stand-ins for what modules define elsewhere."""
     body = [node for node in ast.parse(text).body if not isinstance(node, ast.Import | ast.ImportFrom)]
     lines = text.splitlines()
     first = body[1]  # body[0] is the docstring
     decorators = getattr(first, "decorator_list", [])
     start = (decorators[0] if decorators else first).lineno - 1
-    return "\n".join(lines[start:]).rstrip() + "\n"
+    return "\n".join(line for line in lines[start:] if not STAND_IN.match(line)).rstrip() + "\n"
 
 
 def execute(source: str, name: str) -> ModuleType:

@@ -1,141 +1,25 @@
-"""What every generated NumPy module does around its own layers: check inputs, run rows and tiles, fill outputs."""
+"""What every generated NumPy module does with pairs: products in blocks, layers in tiles, outputs filled."""
 
+import itertools
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-F: Any = np.float64  # these names stand for the constants that a generated module defines itself
-TILE, NORMALIZE, CAREFUL, NO_NTK = 256, False, False, ""
+F: Any = np.float64  # stand-ins for what a generated module defines itself
+TILE, BLOCK, NO_NTK = (64, 512), 512, ""
 BLOCKS: Any = ()
 DD: Any = None
-two_product: Any = None
-deviations: Any = None
-
-
-def ratio(a: Any, b: Any) -> Any:
-    """a/b, and 0/0 = 0."""
-    return a / (b + (b == 0))
-
-
-def checked(x: Any, name: str) -> Any:
-    """``x`` as a finite real array of shape (n, d), d >= 1; raises ValueError otherwise."""
-    x = np.asarray(x)
-    if x.dtype.kind not in "biuf":
-        raise ValueError(f"{name}: expected real numbers, found an array of dtype {x.dtype}")
-    if x.ndim != 2:
-        hint = f"; one point is {name}[None, :]" if x.ndim == 1 else ""
-        raise ValueError(f"{name}: expected shape (n, d), one row a point, found {x.shape}{hint}")
-    if x.shape[1] == 0:
-        raise ValueError(f"{name}: expected at least one column, found shape {x.shape}")
-    for rows in panels(len(x), TILE):
-        with np.errstate(over="ignore"):
-            bad = ~np.isfinite(x[rows].astype(F))
-        if bad.any():
-            i, j = np.argwhere(bad)[0]
-            value = x[rows][i, j]
-            reason = "finite numbers" if not np.isfinite(value) else f"numbers within the range of {np.dtype(F)}"
-            raise ValueError(f"{name}: expected {reason}, found {value} in row {rows.start + i}, column {j}")
-    return x
-
-
-def panels(n: int, size: int) -> Iterator[slice]:
-    """Slices that cover range(n), ``size`` at a time."""
-    return (slice(i, min(i + size, n)) for i in range(0, n, size))
-
-
-def norms(x: Any) -> Any:
-    """sqrt(x.x/d) of every row, safe from overflow; a double-double where rows must be careful."""
-    parts = [_norms(floats(x, rows)) for rows in panels(len(x), TILE)]
-    if not CAREFUL:
-        return np.concatenate([np.empty(0), *parts])
-    return DD(*(np.concatenate([np.empty(0), *(getattr(p, half) for p in parts)]) for half in ("hi", "lo")))
-
-
-def _norms(x: Any) -> Any:
-    power = np.frexp(np.max(np.abs(x), axis=1, initial=0.0))[1]  # scale by a power of two: exact
-    x = np.ldexp(x, -power[:, None])
-    with np.errstate(over="ignore"):  # reported as out of the domain
-        scale = np.ldexp(1.0, power)
-    if not CAREFUL:
-        return np.sqrt(np.einsum("ij,ij->i", x, x) / x.shape[1]) * scale
-    squares = DD(*two_product(x, x))
-    while squares.hi.shape[1] > 1:  # a pairwise sum of the columns
-        half = squares.hi.shape[1] // 2
-        left, right, rest = (DD(squares.hi[:, c], squares.lo[:, c]) for c in _thirds(half, squares.hi.shape[1]))
-        pairs = left + right
-        squares = DD(np.hstack([pairs.hi, rest.hi]), np.hstack([pairs.lo, rest.lo]))
-    root = np.sqrt(DD(squares.hi[:, 0], squares.lo[:, 0]) / x.shape[1])
-    return DD(root.hi * scale, root.lo * scale)
-
-
-def _thirds(half: int, n: int) -> tuple[slice, slice, slice]:
-    return slice(0, half), slice(half, 2 * half), slice(2 * half, n)
-
-
-def floats(x: Any, rows: Any) -> Any:
-    """Some rows of ``x`` in float64, rounded to the dtype of the module first."""
-    return x[rows].astype(F).astype(np.float64)
-
-
-def directions(x: Any, rows: slice, scale: Any) -> Any:
-    """Some rows of ``x`` as unit vectors (zero rows stay zero), in the dtype of the module."""
-    return ratio(floats(x, rows), (scale[rows] * np.sqrt(x.shape[1]))[:, None]).astype(F)
-
-
-def first_angles(one: Any, two: Any, i: slice, j: slice) -> tuple[Any, Any]:
-    """Gap and side of a tile of pairs of inputs; of close pairs from their difference, which does not cancel."""
-    rho = directions(one.x, i, one.scale) @ directions(two.x, j, two.scale).T
-    side = np.where(rho < 0, F(-1), F(1))
-    np.abs(rho, out=rho)
-    gap = (1 - rho) * F(0.5)
-    close = rho > 0.995
-    for k in np.flatnonzero(close.any(axis=1)):
-        columns = np.flatnonzero(close[k])
-        gap[k, columns] = close_gaps(one, two, i.start + k, j.start + columns, side[k, columns])
-    gap[(one.scale[i, None] == 0) & (two.scale[None, j] == 0)] = 0  # rows at the origin are one point
-    return gap, side
-
-
-def close_gaps(one: Any, two: Any, i: Any, j: Any, side: Any) -> Any:
-    """sin²(θ/2) between row i of one set and rows j of another (or their opposites), all nearly parallel.
-
-    4 |x| |y| sin²(θ/2) = |d|² - (|x| - |y|)² with d = x - y, exact for close rows, and
-    |x| - |y| = (2 d.x - |d|²)/(|x| + |y|). Where the second term is most of the first, rows go one by one.
-    """
-    power = -np.frexp(one.scale[i])[1]
-    root = np.sqrt(one.x.shape[1])
-    a, b = np.ldexp(one.scale[i], power) * root, np.ldexp(two.scale[j], power) * root
-    with np.errstate(all="ignore"):  # rows of very unlike norms may overflow: they go one by one
-        x, y = np.ldexp(floats(one.x, i), power), np.ldexp(floats(two.x, j), power) * side[:, None]
-        d = x - y
-        square = np.einsum("ij,ij->i", d, d)
-        longer = (2 * (d @ x) - square) / (a + b)
-        gap = (square - longer * longer) / (4 * a * b)
-        along = ~(2 * longer * longer < square) | ~(abs(a - b) < 0.5 * np.maximum(a, b))
-    along &= square > 0
-    if along.any():
-        gap[along] = close_gap(one, two, np.full(along.sum(), i), j[along], side[along])
-    return gap
-
-
-def close_gap(one: Any, two: Any, i: Any, j: Any, side: Any) -> Any:
-    """|u - v|²/4 for the unit vectors of rows i of one set and rows j of another (or their opposites).
-
-    With d = x - y, exact for close rows, and |x| >= |y|: u - v = (d - v (|x| - |y|))/|x|, where |x| - |y| =
-    d.(x + y)/(|x| + |y|); otherwise with x and y exchanged. Rows of unlike norms are divided by them first, so that
-    x and 2x have no angle at all.
-    """
-    power = -np.frexp(np.maximum(one.scale[i], two.scale[j]))[1]
-    x = np.ldexp(floats(one.x, i), power[:, None])
-    y = np.ldexp(floats(two.x, j), power[:, None]) * side[:, None]
-    root = np.sqrt(x.shape[1])
-    a, b = ((np.ldexp(s, power) * root)[:, None] for s in (one.scale[i], two.scale[j]))
-    d, u, v = x - y, x / a, y / b
-    longer = np.sum(d * (x + y), axis=1, keepdims=True) / (a + b)
-    near = (d - np.where(a < b, u, v) * longer) / np.maximum(a, b)
-    apart = np.where(abs(a - b) < 0.5 * np.maximum(a, b), near, u - v)
-    return 0.25 * np.einsum("ij,ij->i", apart, apart)
+Rows: Any = None
+checked: Any = None
+panels: Any = None
+first_angles: Any = None
+looked_up: Any = None
+collapsed: Any = None
+one_thread_each: Any = None
+threads: Any = None
 
 
 def refine(exact: Any, flag: Any, gap: Any, *inputs: Any) -> Any:
@@ -151,44 +35,10 @@ def refine(exact: Any, flag: Any, gap: Any, *inputs: Any) -> Any:
     return gap
 
 
-class Rows:
-    """What depends on one point only: sqrt(q) at the output, the kernels' diagonals, and what each layer saved."""
-
-    def __init__(self, x: Any, parameters: dict[str, float], get: tuple[str, ...]) -> None:
-        self.x = x
-        scale = norms(x)
-        if NORMALIZE and (scale == 0).any():
-            raise ValueError(f"row {int(np.argmax(scale == 0))} is zero and cannot be put on the sphere")
-        p = dict(parameters, input_width=float(x.shape[1]))
-        with np.errstate(all="ignore"):  # √ of what is negative
-            for name, value in deviations(p):
-                if not value >= 0:
-                    raise ValueError(f"{name}: expected a standard deviation, at least 0, found {value}")
-        self.saved, ntk = [], 0.0
-        with np.errstate(all="ignore"):  # what overflows is reported below
-            q = np.ones(len(x)) if NORMALIZE else scale * scale
-            for count, row, _pair in BLOCKS:
-                for _ in range(count):
-                    q, ntk, saved = row(q, ntk, p)
-                    self.saved.append([self._stored(value) for value in saved])
-            self.root = self._stored(np.sqrt(q))
-            self.diagonal = {"nngp": self._stored(q), "ntk": self._stored(ntk)}
-        self.scale = getattr(scale, "hi", scale)
-        for name in get:
-            bad = ~np.isfinite(self.diagonal[name])
-            if bad.any():
-                raise ValueError(f"row {int(np.argmax(bad))} of the input is out of the domain: its {name} overflows")
-
-    def _stored(self, value: Any) -> Any:
-        value = getattr(value, "hi", value)  # the leading half of a double-double
-        return np.broadcast_to(np.asarray(value, dtype=np.float64), (len(self.x),)).astype(F)
-
-
-def tile(
-    one: Rows, two: Rows, i: slice, j: slice, parameters: dict[str, float], get: tuple[str, ...]
+def layered(
+    gap: Any, side: Any, one: Any, two: Any, i: slice, j: slice, parameters: dict[str, float], get: tuple[str, ...]
 ) -> dict[str, Any]:
-    """The kernels ``get`` of rows ``i`` of one set against rows ``j`` of another."""
-    gap, side = first_angles(one, two, i, j)
+    """The kernels ``get`` of a tile, rows ``i`` of one set against rows ``j`` of another, layer by layer."""
     p = dict(parameters, input_width=float(one.x.shape[1]))
     ntk = F(0) if "ntk" in get else None
     layer = 0
@@ -199,65 +49,150 @@ def tile(
                 saved2 = [v[None, j] for v in two.saved[layer]]
                 gap, side, ntk = pair(gap, side, ntk, saved1, saved2, p)
                 layer += 1
-        values = {"nngp": one.root[i, None] * two.root[None, j] * (side * (1 - 2 * gap))}
-    if ntk is not None:
-        values["ntk"] = ntk if np.ndim(ntk) else np.full_like(values["nngp"], ntk)  # frozen layers may leave a number
-    for name in get:
-        if not np.isfinite(values[name]).all():
-            row, column = np.argwhere(~np.isfinite(values[name]))[0] + (i.start, j.start)
-            raise ValueError(f"rows {row} and {column} of the inputs are out of the domain: their {name} overflows")
+        values = {}
+        if "nngp" in get:
+            values["nngp"] = one.root["nngp"][i, None] * two.root["nngp"][None, j] * (side * (1 - 2 * gap))
+        if ntk is not None:
+            shape = i.stop - i.start, j.stop - j.start
+            values["ntk"] = ntk if np.ndim(ntk) else np.full(shape, ntk, F)  # frozen layers may leave a number
+        for name in get:
+            if not np.isfinite(values[name]).all():
+                row, column = np.argwhere(~np.isfinite(values[name]))[0] + (i.start, j.start)
+                raise ValueError(f"rows {row} and {column} of the inputs are out of the domain: their {name} overflows")
     return values
 
 
-def fill(
-    outs: dict[str, Any],
-    one: Rows,
-    two: Rows,
-    parameters: dict[str, float],
-    progress: Callable[[float], None] | None = None,
-) -> None:
-    """Write the kernels that ``outs`` names, tile by tile; ``two is one`` says that row i and column i are the same."""
-    n, m = len(one.x), len(two.x)
-    for i in panels(n, TILE):
-        for j in panels(m, TILE):
-            if two is one and j.start < i.start:
-                continue
-            values = tile(one, two, i, j, parameters, tuple(outs))
-            for name, out in outs.items():
-                out[i, j] = values[name]
-                if two is one and i == j:
-                    upper = np.triu(out[i, j], 1)
-                    out[i, j] = upper + upper.T + np.diag(one.diagonal[name][i])
-                elif two is one:
-                    out[j, i] = out[i, j].T
-        if progress is not None:
-            progress(i.stop / n)
+class Gram:
+    """The kernels ``get`` of two sets of rows, block by block; ``two is one`` says that row i and column i are one.
+
+    A block is one matrix product and the tiles in it, in which the layers run; blocks are shared among threads.
+    """
+
+    def __init__(self, one: Any, two: Any, parameters: dict[str, float], get: tuple[str, ...]) -> None:
+        self.one, self.two, self.parameters, self.get = one, two, parameters, get
+        self.shape = len(one.x), len(two.x)
+        self.mirrored = two is one
+        self.zonal = collapsed(one, two, parameters, get)
+        self.block = BLOCK if max(self.shape) >= 4 * BLOCK else BLOCK // 2
+        self.workers = threads()
+        self.local = threading.local()  # a thread's own room for products
+
+    def fill(self, outs: dict[str, Any], progress: Callable[[float], None] | None = None) -> None:
+        """Write the matrices into ``outs``; ``progress`` gets the share done."""
+        for out in outs.values():
+            if not isinstance(out, np.ndarray) or out.shape != self.shape or out.dtype.kind != "f":
+                found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
+                raise ValueError(f"out: expected an array of floats of shape {self.shape}, found {found}")
+            if any(np.may_share_memory(out, rows.x) for rows in (self.one, self.two)):
+                raise ValueError("out: expected memory of its own, found that of the points")
+
+        def write(at: tuple[slice, slice]) -> None:
+            i, j = at
+            there = outs if self.mirrored and i != j else {}
+            self._write(i, j, {k: out[i, j] for k, out in outs.items()}, {k: out[j, i].T for k, out in there.items()})
+
+        blocks = self._blocks()
+        workers = min(self.workers, len(blocks))
+        with ThreadPoolExecutor(max(1, workers)) as pool, one_thread_each(workers):
+            for done, _ in enumerate(pool.map(write, blocks) if workers > 1 else map(write, blocks), 1):
+                if progress is not None:
+                    progress(done / len(blocks))
+
+    def blocks(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
+        """(rows, columns, kernels) for blocks that cover the matrix; of a symmetric one half is computed."""
+
+        def new(at: tuple[slice, slice]) -> tuple[slice, slice, dict[str, Any]]:
+            i, j = at
+            values = {name: np.empty((i.stop - i.start, j.stop - j.start), F) for name in self.get}
+            self._write(i, j, values, {})
+            return i, j, values
+
+        left = iter(self._blocks())
+        with ThreadPoolExecutor(self.workers) as pool:
+            while batch := list(itertools.islice(left, 2 * self.workers)):
+                workers = min(self.workers, len(batch))
+                with one_thread_each(workers):  # no longer than that: what runs between blocks has all threads
+                    found = list(pool.map(new, batch) if workers > 1 else map(new, batch))
+                for i, j, values in found:
+                    yield i, j, values
+                    if self.mirrored and i != j:
+                        yield j, i, {name: value.T for name, value in values.items()}
+
+    def _blocks(self) -> list[tuple[slice, slice]]:
+        rows, columns = (list(panels(n, self.block)) for n in self.shape)
+        return [(i, j) for i in rows for j in columns if not (self.mirrored and j.start < i.start)]
+
+    def _write(self, i: slice, j: slice, here: dict[str, Any], there: dict[str, Any]) -> None:
+        """Write block (i, j) into ``here``, and into ``there`` as well."""
+        if not hasattr(self.local, "room"):
+            np.empty(2 * self.block * self.block, F)  # freed at once: glibc keeps blocks up to this size from now on
+            self.local.room = np.empty(self.block * self.block, F)
+        shape = i.stop - i.start, j.stop - j.start
+        rho = self.local.room[: shape[0] * shape[1]].reshape(shape)
+        np.matmul(self.one.panel(i), self.two.panel(j).T, out=rho)
+        diagonal = self.mirrored and i == j
+        for r, c in itertools.product(panels(shape[0], TILE[0]), panels(shape[1], TILE[1])):
+            if not diagonal:
+                self._put(rho, r, c, i, j, here, there)
+            elif c.stop > r.start:  # from the diagonal on
+                self._put(rho, r, slice(max(r.start, c.start), c.stop), i, j, here, here)
+
+    def _put(
+        self, rho: Any, r: slice, c: slice, i: slice, j: slice, here: dict[str, Any], there: dict[str, Any]
+    ) -> None:
+        """Write the tile at (r, c) of block (i, j) into ``here`` and, if that is not empty, into ``there``.
+
+        On the diagonal both are the block itself, and ``there`` stands for its transpose.
+        """
+        rows = shifted(r, i)
+        for name, value in self._tile(np.ascontiguousarray(rho[r, c]), rows, shifted(c, j)).items():
+            if here is there and r.start == c.start:  # the square on the diagonal
+                upper = np.triu(value[:, : len(value)], 1)
+                value[:, : len(value)] = upper + upper.T + np.diag(self.one.diagonal[name][rows])
+            here[name][r, c] = value
+            if here is there:
+                here[name][c, r] = value.T
+            elif there:
+                there[name][r, c] = value
+
+    def _tile(self, rho: Any, i: slice, j: slice) -> dict[str, Any]:
+        """The kernels of rows i against rows j, whose inner products are ``rho``."""
+        gap, side = first_angles(rho, self.one, self.two, i, j)
+        if self.zonal is None:
+            return layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
+        roots = [(self.one.root[name][i, None], self.two.root[name][None, j]) for name in self.get]
+        return dict(zip(self.get, looked_up(self.zonal, gap, side, roots), strict=True))
 
 
-def prepared(x1: Any, x2: Any, parameters: dict[str, float], get: tuple[str, ...]) -> tuple[Rows, Rows]:
-    """The rows of both inputs, checked; twice the same object for ``x2=None``."""
+def shifted(part: slice, base: slice) -> slice:
+    """A part of a block as a part of the matrix."""
+    return slice(base.start + part.start, base.start + part.stop)
+
+
+def prepared(x1: Any, x2: Any, parameters: dict[str, float], get: tuple[str, ...]) -> Gram:
+    """The Gram matrices of inputs that are checked; ``x2=None`` stands for x1 itself."""
     x1 = checked(x1, "x1")
     x2 = None if x2 is None else checked(x2, "x2")
     if x2 is not None and x1.shape[1] != x2.shape[1]:
         raise ValueError(f"x1 and x2: expected as many columns, found {x1.shape[1]} and {x2.shape[1]}")
     one = Rows(x1, parameters, get)
-    return one, one if x2 is None else Rows(x2, parameters, get)
+    return Gram(one, one if x2 is None else Rows(x2, parameters, get), parameters, get)
 
 
 def gram(x1: Any, x2: Any, get: tuple[str, ...], parameters: dict[str, float], out: Any = None) -> dict[str, Any]:
     """The matrices ``get``, each of shape (n, m) and of the module's dtype; ``out`` is filled if it is given."""
-    one, two = prepared(x1, x2, parameters, get)
-    shape = (len(one.x), len(two.x))
-    if out is not None and (out.shape != shape or out.dtype != np.dtype(F)):
-        raise ValueError(f"out: expected {np.dtype(F)} of shape {shape}, found {out.dtype} of shape {out.shape}")
-    outs = {name: np.empty(shape, dtype=F) if out is None else out for name in get}
-    fill(outs, one, two, parameters)
+    pairs = prepared(x1, x2, parameters, get)
+    if out is not None and (np.shape(out) != pairs.shape or getattr(out, "dtype", None) != np.dtype(F)):
+        found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
+        raise ValueError(f"out: expected {np.dtype(F)} of shape {pairs.shape}, found {found}")
+    outs = {name: np.empty(pairs.shape, dtype=F) if out is None else out for name in get}
+    pairs.fill(outs)
     return outs
 
 
 def wanted(get: Any) -> tuple[str, ...]:
     """``get`` as a tuple of kernel names."""
-    names = tuple(get) if isinstance(get, tuple | list) else (get,)
+    names = tuple(get) if isinstance(get, tuple | list) and get else (get,)
     for name in names:
         if name not in ("nngp", "ntk"):
             raise ValueError(f"get: expected 'nngp', 'ntk' or a tuple of them, found {name!r}")

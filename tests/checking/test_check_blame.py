@@ -36,8 +36,8 @@ def checked(spec, module, **options):
 
 MUTANTS = {
     # name: (spec, changes, wrong kernels, first layer that departs)
-    "derivative at layer 2": ("relu-3", [("pair_2", r"ntk\*dot", "1.3*ntk*dot")], {"ntk": 2}),
-    "derivative at layers 3 and 4": ("jacot-4", [("pair_3", r"ntk\*dot", "1.3*ntk*dot")], {"ntk": 3}),
+    "derivative at layer 2": ("relu-3", [("pair_2", r"ntk\*(?=dot|\()", "1.3*ntk*")], {"ntk": 2}),
+    "derivative at layers 3 and 4": ("jacot-4", [("pair_3", r"ntk\*(?=dot|\()", "1.3*ntk*")], {"ntk": 3}),
     "no bias in layers 3 and 4": ("jacot-4", [("row_3", r" \+ R1", "")], {"nngp": 3, "ntk": 3}),
     "no bias in layers 3 and 4 of Θ": ("jacot-4", [("row_3", r"\+ t1 \+ R1, ", "+ t1, ")], {"ntk": 3}),
     "W_std in layer 2": ("relu-3", [("row_2", "return q, ntk", "return 1.5*q, ntk")], {"nngp": 2, "ntk": 3}),
@@ -50,8 +50,6 @@ MUTANTS = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_an_edited_module_fails_where_it_was_edited(name, backend, kept_networks):
     spec, changes, wrong = MUTANTS[name]
-    if backend == "numexpr" and name == "angle":
-        changes = [("pair_2", r"maximum\(where", "maximum(0.9*where")]
     found = checked(spec, edited(spec, backend, *changes))
     assert not found.passed
     assert found.p_value < 1e-4
