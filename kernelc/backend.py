@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
+from platformdirs import user_cache_path
+
+from kernelc.errors import InputError
+from kernelc.files import atomic_write_text
 from kernelc.program import Program
-
-
-@dataclass(frozen=True)
-class Target:
-    """What to compile for."""
-
-    backend: str = "auto"
-    dtype: str = "float64"
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,25 @@ class Sheet:
     domain: str
     samples: tuple[tuple[float, ...], ...]  # points of the self-test
     tolerance: float  # of the self-test, in float64
+    collapse_error: float | None  # of the table in the angle; None where there is none
     values: tuple[tuple[str, tuple[tuple[float, ...], ...]], ...]  # kernel name -> exact matrix on the samples
+
+
+def kept(source: str) -> Path | None:
+    """A file of the user's cache that holds ``source``, for libraries that keep machine code beside a file.
+
+    None where nothing can be written. The folder is $KERNELC_CACHE_DIR, or the platform's place for caches.
+    """
+    given = os.environ.get("KERNELC_CACHE_DIR")
+    folder = (Path(given) if given else user_cache_path("kernelc", appauthor=False)) / "modules"
+    path = folder / f"kernelc_{hashlib.sha256(source.encode()).hexdigest()[:32]}.py"
+    try:
+        if not (path.is_file() and path.read_text(encoding="utf-8") == source):
+            folder.mkdir(parents=True, exist_ok=True)
+            atomic_write_text(path, source)
+    except (OSError, InputError):
+        return None
+    return path
 
 
 class Backend(ABC):

@@ -8,15 +8,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from kernelc import recursion, registry
+from kernelc.backend import Sheet
+from kernelc.collapsing import collapse_error, stated
 from kernelc.errors import InputError
 from kernelc.evaluation import Method, QRangeRefusal, check_method, evaluate
 from kernelc.files import atomic_write_text
 from kernelc.gram import CompiledKernel
 from kernelc.lowering import lower
 from kernelc.network import Network, load
+from kernelc.passes.collapse_zonal import collapse_zonal
+from kernelc.program import Program
 from kernelc.sheet import defaults, sheet
 from kernelc.steps import activations
 from kernelc.symbolic import SymbolicKernel
@@ -57,12 +63,15 @@ def compile(
     ``dtype`` is "float64" or "float32". ``q_range`` bounds E[z²] at the activations that are evaluated by a table;
     None, the default, lets it grow with the data. ``duals`` says how the activations of the special and series tiers
     are evaluated: "table", "closed", or "auto" for what is fastest where it is right. ``progress`` gets the share done
-    while a table is built. ``collapse`` has no effect yet. Raises SpecError, UnsupportedError, BackendError (no such
-    backend here) and InputError (no such dtype, method or range).
+    while a table is built. ``collapse`` lets large matrices be read off a table in the angle, where kernels depend on
+    nothing else: rows of one norm, or a homogeneous kernel (activations with kinks off the origin always run layer by
+    layer). Raises SpecError, UnsupportedError, BackendError (no such backend here) and InputError (no such dtype,
+    method or range).
     """
+    options = _Options(backend, dtype, collapse, check_method(duals), progress)
     if q_range is not None:
-        return _compile(as_network(net), backend, dtype, _checked(q_range), duals, progress)
-    return _growing(as_network(net), backend, dtype, NARROW, duals, progress)
+        return _compile(as_network(net), options, _checked(q_range))
+    return _growing(as_network(net), options, NARROW)
 
 
 def build(
@@ -81,44 +90,67 @@ def build(
     """
     path, net = Path(path), as_network(net)
     if q_range is None:
-        kernel = _widest(net, backend, dtype, duals, progress)
+        kernel = _widest(net, _Options(backend, dtype, collapse, check_method(duals), progress))
     else:
         kernel = compile(net, backend, dtype, collapse, q_range, duals, progress)
     atomic_write_text(path, kernel.source)
     return path
 
 
-def _widest(net: Network, backend: str, dtype: str, duals: Method, progress: Progress | None) -> CompiledKernel:
+@dataclass(frozen=True)
+class _Options:
+    """What to compile for, and how."""
+
+    backend: str
+    dtype: str
+    collapse: bool
+    duals: Method
+    progress: Progress | None
+
+
+def _widest(net: Network, options: _Options) -> CompiledKernel:
     """The kernel for the widest of the usual ranges that its activations take."""
     for q_range in WIDE[:-1]:
         with suppress(QRangeRefusal):
-            return _compile(net, backend, dtype, q_range, duals, progress)
-    return _compile(net, backend, dtype, WIDE[-1], duals, progress)
+            return _compile(net, options, q_range)
+    return _compile(net, options, WIDE[-1])
 
 
-def _compile(
-    net: Network, backend: str, dtype: str, q_range: Range, duals: Method, progress: Progress | None
-) -> CompiledKernel:
-    if str(dtype) not in DTYPES:
-        raise InputError(f"dtype: expected one of {', '.join(DTYPES)}, found {dtype!r}")
-    target = registry.get(backend)
+def _compile(net: Network, options: _Options, q_range: Range) -> CompiledKernel:
+    dtype = str(options.dtype)
+    if dtype not in DTYPES:
+        raise InputError(f"dtype: expected one of {', '.join(DTYPES)}, found {options.dtype!r}")
+    target = registry.get(options.backend)
     kernel = derive(net)
-    evaluated = evaluate(activations(kernel.steps), check_method(duals), q_range, progress)
+    evaluated = evaluate(activations(kernel.steps), options.duals, q_range, options.progress)
     program = lower(kernel, {e.dual: e.attachment for e in evaluated})
-    source = target.emit(program, sheet(net, kernel, evaluated, q_range), str(dtype))
+    about = sheet(net, kernel, evaluated, q_range)
+    if options.collapse and not any(e.slow_at_small_angles for e in evaluated):
+        program = collapse_zonal(program, kernel)
+        parameters = tuple(defaults(net).items())
+        about = replace(about, collapse_error=_collapse_error(program, about, kernel, dtype, parameters))
+    source = target.emit(program, about, dtype)
     module = target.load(source, net.name)
     return CompiledKernel(net.name, source, module, defaults(net), kernel.ntk_reason)
 
 
-def _growing(
-    net: Network, backend: str, dtype: str, q_range: Range, duals: Method, progress: Progress | None
-) -> CompiledKernel:
+@lru_cache(maxsize=32)  # the same network is often compiled for several backends
+def _collapse_error(
+    program: Program, about: Sheet, kernel: SymbolicKernel, dtype: str, parameters: tuple[tuple[str, float], ...]
+) -> float | None:
+    """The error of the table in the angle, measured on the plainest of modules: all build the same table."""
+    plain = registry.get("numpy")
+    error = collapse_error(plain.load(plain.emit(program, about, dtype), about.name), kernel, dict(parameters))
+    return None if error is None else stated(error)
+
+
+def _growing(net: Network, options: _Options, q_range: Range) -> CompiledKernel:
     """A kernel whose tables are built anew for a wider range when data leaves theirs."""
-    kernel = _compile(net, backend, dtype, q_range, duals, progress)
+    kernel = _compile(net, options, q_range)
 
     def widened(low: float, high: float) -> CompiledKernel:
         wider = min(q_range[0], _round(low, math.floor)), max(q_range[1], _round(high, math.ceil))
-        return _growing(net, backend, dtype, wider, duals, progress)
+        return _growing(net, options, wider)
 
     kernel.widened = widened
     return kernel

@@ -74,6 +74,32 @@ def kernel_values(
         return out
 
 
+def zonal_values(
+    kernel: SymbolicKernel,
+    gap: Sequence[float],
+    side: Sequence[float],
+    width: int,
+    get: tuple[str, ...],
+    parameters: Mapping[str, float],
+) -> list[list[float]]:
+    """The kernels in ``get``, divided by their values at ρ = 1, of points on the sphere |x|² = d = ``width``.
+
+    They are at ρ = side·(1 − 2·gap), as exact as floats are. Raises OverflowError as :func:`kernel_values` does.
+    """
+    with mpmath.workdps(DIGITS + GUARD):
+        env: dict[Symbol, Any] = {Symbol(name, real=True): mpmath.mpf(value) for name, value in parameters.items()}
+        env[INPUT_WIDTH] = mpmath.mpf(width)
+        one = mpmath.mpf(1)
+        places = {"nngp": 2, "ntk": 3}
+        whole = _run(kernel.steps, (one, one, one, mpmath.mpf(0)), env, "ntk" in get, True)
+        found = []
+        for y, s in zip(gap, side, strict=True):
+            start = (one, one, int(s) * (1 - 2 * mpmath.mpf(float(y))), mpmath.mpf(0))
+            end = _run(kernel.steps, start, env, "ntk" in get, False)
+            found.append([float(end[places[name]] / whole[places[name]]) for name in get])
+        return found
+
+
 State = tuple[Any, Any, Any, Any]  # q1, q2, c, ntk
 
 

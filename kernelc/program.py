@@ -107,6 +107,8 @@ class Program:
     ntk_reason: str  # why there is no NTK, or ''
     attachments: tuple[Attachment, ...]
     deviations: Code  # the standard deviations that depend on parameters, by their formula
+    collapse: bool = False  # whether a table in the angle may replace the layers where the norms allow it
+    homogeneous: tuple[str, ...] = ()  # the kernels that are √(K_ii K_jj) times a function of the angle at any norms
 
     def validate(self) -> Program:
         """Check every piece of code; return self."""

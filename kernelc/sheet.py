@@ -34,6 +34,7 @@ def sheet(
         domain=_domain(kernel, evaluated, q_range),
         samples=samples,
         tolerance=1e-11 if evaluated else 1e-13,
+        collapse_error=None,
         values=values,
     )
 
@@ -63,6 +64,8 @@ def _duals(kernel: SymbolicKernel, evaluated: tuple[Evaluated, ...]) -> tuple[st
 
 def upward(error: float) -> str:
     """One digit, never less than the error."""
+    if error == 0:
+        return "0"
     power = math.floor(math.log10(error))
     digit = math.ceil(error / 10.0**power - 1e-9)
     return f"{digit * 10.0**power:.0e}"

@@ -176,11 +176,11 @@ def test_a_parameter_may_have_any_name_that_a_spec_takes(backend):
     nodes = list(ast.walk(ast.parse(source("mixed", backend))))
     found = {getattr(n, "id", None) or getattr(n, "arg", None) or getattr(n, "name", None) for n in nodes}
     words = sorted(word for word in found - {None} if reserved(word) is None)
-    values = {w: 1.125 if n % 2 else 0.9 for n, w in enumerate(words)}
+    values = {w: (n % 7 + 1) / 1000 for n, w in enumerate(words)}
 
     def network(names):
         head = "".join(f"{name} = {value}\n" for name, value in zip(names, values.values(), strict=True))
-        dense = f'{{ dense = {{ W_std = 1.5, b_std = "{"*".join(names)}" }} }}'
+        dense = f'{{ dense = {{ W_std = 1.5, b_std = "{" + ".join(names)}" }} }}'
         layers = f'[network]\nlayers = [{dense}, "erf", {dense}]\n'
         return kernelc.loads(f'schema = 1\nname = "n"\n[parameters]\n{head}{layers}')
 

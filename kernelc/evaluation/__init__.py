@@ -51,6 +51,11 @@ class Evaluated:
     method: str
     error: float
 
+    @property
+    def slow_at_small_angles(self) -> bool:
+        """Whether nearly parallel pairs are integrated one by one: a table over all angles has ten thousand of them."""
+        return "polar" in self.attachment.runtime
+
 
 def evaluate(
     steps: Iterable[ActivationStep],
