@@ -1,5 +1,6 @@
 """Which backends there are: entry points of the group ``kernelc.backends``, third parties' included."""
 
+import os
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
@@ -32,13 +33,14 @@ def available() -> list[Available]:
 
 
 def get(name: str) -> Backend:
-    """The backend of that name, or for "auto" the fastest that this machine can run.
+    """The backend of that name; for "auto", $KERNELC_BACKEND or else the fastest that this machine can run.
 
     Raises BackendError where there is none.
     """
     known = {b.name: b for b in available()}
     if name == "auto":
-        name = next((b.name for b in known.values() if b.missing is None), "numpy")
+        fastest = next((b.name for b in known.values() if b.missing is None), "numpy")
+        name = os.environ.get("KERNELC_BACKEND") or fastest
     if name not in known:
         raise BackendError(f"unknown backend '{name}': there are auto, {', '.join(known)}")
     if known[name].missing is not None:

@@ -1,10 +1,14 @@
-"""Options of the test run, and a cache of its own for tables."""
+"""Options of the test run, and a cache of its own for tables and modules."""
+
+import os
 
 import pytest
 from hypothesis import settings
 
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 settings.load_profile("unhurried")
+
+os.environ.setdefault("KERNELC_BACKEND", "numexpr")  # "auto", where a test names none: Numba would compile for minutes
 
 collect_ignore_glob = ["golden/*"]  # generated modules, compared as text
 
@@ -24,6 +28,22 @@ def table_cache(tmp_path_factory):
     """Tables that a run builds are its own: no run reads what another version left behind."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERNELC_CACHE_DIR", str(tmp_path_factory.mktemp("tables")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_checks():
+    """Checks compare the backends that compile at once: Numba's takes seconds for every network."""
+    from kernelc import registry
+    from kernelc.checking import oracles
+
+    class Quick:
+        @staticmethod
+        def available():
+            return [backend for backend in registry.available() if backend.name != "numba"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(oracles, "registry", Quick)
         yield
 
 

@@ -18,6 +18,8 @@ MODULES = [
     ("relu-frozen-output", "numpy", "float64"),
     ("sphere-relu", "numpy", "float64"),
     ("leaky-relu", "numexpr", "float64"),
+    ("relu-3", "numba", "float32"),
+    ("erf-3", "numba", "float64"),
 ]
 
 
@@ -46,7 +48,7 @@ NASTY = [
 ]
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numexpr"])
+@pytest.mark.parametrize("backend", ["numpy", "numexpr", "numba"])
 @pytest.mark.parametrize("description", NASTY)
 def test_any_description_stays_inside_its_strings(description, backend):
     net = kernelc.Network([kernelc.Dense()], name="d", description=description)

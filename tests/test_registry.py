@@ -33,55 +33,89 @@ def others(monkeypatch):
     theirs = (
         EntryPoint("broken", "no_such_package:backend", GROUP),
         EntryPoint("absent", f"{__name__}:absent", GROUP),
-        EntryPoint("numba", "math:pi", GROUP),
+        EntryPoint("jax", "math:pi", GROUP),
     )
     monkeypatch.setattr(registry, "entry_points", lambda group: (*theirs, *ours) if group == GROUP else ())
 
 
+@pytest.fixture
+def unset(monkeypatch):
+    """No backend is named by the environment, as it is for this test run."""
+    monkeypatch.delenv("KERNELC_BACKEND", raising=False)
+
+
 def test_what_is_bundled_is_available():
     listed = registry.available()
-    assert [b.name for b in listed] == ["numexpr", "numpy"]
+    assert [b.name for b in listed] == ["numba", "numexpr", "numpy"]
     assert all(b.missing is None and b.description for b in listed)
 
 
-@pytest.mark.parametrize("name", ["numpy", "numexpr"])
+@pytest.mark.parametrize("name", ["numpy", "numexpr", "numba"])
 def test_get(name):
     backend = registry.get(name)
     assert isinstance(backend, Backend)
     assert backend.name == name
 
 
+@pytest.mark.usefixtures("unset")
 def test_auto_is_the_first_that_can_run():
-    assert registry.get("auto").name == "numexpr"
+    assert registry.get("auto").name == "numba"
 
 
+@pytest.mark.usefixtures("unset")
 def test_auto_passes_over_what_cannot_run(monkeypatch):
-    from kernelc_numexpr import backend
-
-    monkeypatch.setattr(type(backend), "missing", lambda self: "numexpr is not installed")
-    assert registry.get("auto").name == "numpy"
-    with pytest.raises(BackendError, match="backend 'numexpr' cannot run here: numexpr is not installed"):
-        registry.get("numexpr")
-
-
-def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(BackendError, match="unknown backend 'jax': there are auto, numexpr, numpy"):
-        registry.get("jax")
+    for name, following in (("numba", "numexpr"), ("numexpr", "numpy")):
+        reason = f"{name} is not installed"
+        monkeypatch.setattr(type(registry.get(name)), "missing", lambda self, reason=reason: reason)
+        assert registry.get("auto").name == following
+        with pytest.raises(BackendError, match=f"^backend '{name}' cannot run here: {reason}$"):
+            registry.get(name)
 
 
-@pytest.mark.usefixtures("others")
-def test_broken_packages_of_others_break_nothing():
-    listed = {b.name: b for b in registry.available()}
-    assert list(listed) == ["numba", "numexpr", "numpy", "absent", "broken"]
-    assert "it does not import: No module named 'no_such_package'" in listed["broken"].missing
-    assert "it does not import" in listed["numba"].missing
-    assert "pip install absentlib" in listed["absent"].missing
-    assert registry.get("auto").name == "numexpr"
+@pytest.mark.parametrize("name", ["numpy", "numexpr", "numba"])
+def test_the_environment_names_what_auto_is(monkeypatch, name):
+    monkeypatch.setenv("KERNELC_BACKEND", name)
+    assert registry.get("auto").name == name
+    assert registry.get("numpy").name == "numpy"  # of those asked for by name it says nothing
+
+
+def test_an_empty_name_in_the_environment_is_none(monkeypatch):
+    monkeypatch.setenv("KERNELC_BACKEND", "")
+    assert registry.get("auto").name == "numba"
+
+
+def test_an_unknown_name_in_the_environment_lists_the_known_ones(monkeypatch):
+    monkeypatch.setenv("KERNELC_BACKEND", "jax")
+    with pytest.raises(BackendError, match=r"^unknown backend 'jax': there are auto, numba, numexpr, numpy$"):
+        registry.get("auto")
     assert registry.get("numpy").name == "numpy"
 
 
 @pytest.mark.usefixtures("others")
-@pytest.mark.parametrize("name", ["broken", "absent", "numba"])
+def test_one_in_the_environment_that_cannot_run_gives_the_reason(monkeypatch):
+    monkeypatch.setenv("KERNELC_BACKEND", "absent")
+    with pytest.raises(BackendError, match="backend 'absent' cannot run here: absentlib is not installed"):
+        registry.get("auto")
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(BackendError, match="unknown backend 'jax': there are auto, numba, numexpr, numpy"):
+        registry.get("jax")
+
+
+@pytest.mark.usefixtures("others", "unset")
+def test_broken_packages_of_others_break_nothing():
+    listed = {b.name: b for b in registry.available()}
+    assert list(listed) == ["numba", "numexpr", "numpy", "absent", "broken", "jax"]
+    assert "it does not import: No module named 'no_such_package'" in listed["broken"].missing
+    assert "it does not import" in listed["jax"].missing
+    assert "pip install absentlib" in listed["absent"].missing
+    assert registry.get("auto").name == "numba"
+    assert registry.get("numpy").name == "numpy"
+
+
+@pytest.mark.usefixtures("others")
+@pytest.mark.parametrize("name", ["broken", "absent", "jax"])
 def test_asking_for_what_cannot_run_gives_the_reason(name):
     with pytest.raises(BackendError, match=f"backend '{name}' cannot run here: .*"):
         registry.get(name)

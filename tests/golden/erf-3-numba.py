@@ -1,0 +1,1258 @@
+"""erf-3: the NNGP and NTK kernels of an infinitely wide network, for Numba.
+
+Three hidden erf layers, weights and biases of order one
+Reference: Williams 1997, Computing with infinite networks; Lee et al. 2019, arXiv:1902.06720
+
+Recursion (q1, q2, c: the inputs' second moments x.x/d, x'.x'/d, x.x'/d):
+
+    q1_1 = 9*q1/4 + 1/400
+    q2_1 = 9*q2/4 + 1/400
+    nngp_1 = 9*c/4 + 1/400
+    ntk_1 = 9*c/4 + 1/400
+    phi1_1 = 2*asin(2*q1_1/(2*q1_1 + 1))/pi
+    phi2_1 = 2*asin(2*q2_1/(2*q2_1 + 1))/pi
+    phi_1 = 2*asin(2*nngp_1/(sqrt(2*q1_1 + 1)*sqrt(2*q2_1 + 1)))/pi
+    dot_1 = 4/(pi*sqrt(-4*nngp_1**2 + (2*q1_1 + 1)*(2*q2_1 + 1)))
+    tangent_1 = dot_1*ntk_1
+    ... and so 2 times more
+    q1_4 = 9*phi1_3/4 + 1/400
+    q2_4 = 9*phi2_3/4 + 1/400
+    nngp_4 = 9*phi_3/4 + 1/400
+    ntk_4 = 9*phi_3/4 + 9*tangent_3/4 + 1/400
+
+Dual activations:
+    erf(a=1, b=1, c=0): tier exact, error 1e-13 of sqrt(E11 E22)
+
+Domain: E[z^2] from 1e-3 to 100 at every activation, and zero rows; further out while nothing overflows.
+
+Large matrices of rows of one norm are read off a table in the angle, built from the layers on first use. Its
+error, measured: COLLAPSE_ERROR = 2e-15 of sqrt(K_ii K_jj).
+
+Written by kernelc 0.1.0. `python FILE` runs its self-test.
+"""
+
+
+import copy
+import functools
+import itertools
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import ModuleType
+from typing import Any
+
+import numba
+import numpy as np
+
+
+__all__ = ["SPEC", "diag", "kernel", "nngp", "ntk", "self_test"]
+
+SPEC = """\
+schema = 1
+name = "erf-3"
+description = "Three hidden erf layers, weights and biases of order one"
+reference = "Williams 1997, Computing with infinite networks; Lee et al. 2019, arXiv:1902.06720"
+parameterization = "ntk"
+
+[network]
+layers = [
+  { dense = { W_std = 1.5, b_std = 0.05 } },
+  { repeat = 3, layers = ["erf", { dense = { W_std = 1.5, b_std = 0.05 } }] },
+]
+"""
+SPEC_SHA256 = "a0c628b793cff79d99b4357a83050e7ead9c12d0b89eecfb5ad02fe321781df4"
+KERNELC_VERSION = "0.1.0"
+
+
+F = np.float64  # of results and of pairs; what depends on one point only is computed in float64
+TILE = (256, 512)  # rows and columns of the tiles that layers are applied to
+NORMALIZE = False  # input rows onto the sphere |x|² = d
+NO_NTK = ''  # why there is no NTK; empty where there is one
+CAREFUL = True  # what depends on one point only in double-double
+BLOCK = 512  # rows and columns of one matrix product, the work of one thread
+HOMOGENEOUS = ()  # of the angle alone, in units of sqrt(K_ii K_jj)
+COLLAPSE_ERROR = 2e-15  # of the table in the angle at |x|² = d, in sqrt(K_ii K_jj)
+C1 = F(0.0025)  # 1/400
+C2 = F(0.6366197723675814)  # 2/pi
+C3 = F(1.2732395447351628)  # 4/pi
+
+
+class Loop:
+    """A loop over a tile, compiled for the types of its first call; the machine code is kept on disk beside this file.
+
+    There is one set of types for each loop, so that processes that compile at once all write the same.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function, self.lock = function, threading.Lock()
+        self.compiled: Any = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the loop."""
+        if self.compiled is None:
+            with self.lock:
+                self.compiled = self.compiled or self._compile(tuple(map(numba.typeof, arguments)))
+        return self.compiled(*arguments)
+
+    def _compile(self, types: tuple[Any, ...]) -> Any:
+        options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+        module = sys.modules.get(self.function.__module__)
+        if module and vars(module) is self.function.__globals__:  # Numba finds kept code by its module's name
+            try:
+                return numba.njit(types, cache=True, **options)(self.function)
+            except Exception:  # there is no place to keep it, or what was kept is damaged
+                pass
+        return numba.njit(types, **options)(self.function)
+
+
+# ---- The layers: what each does to one point, and to a pair of points ------------------------------------
+
+
+def row_1(q, ntk, p):
+    """dense"""
+    t1 = 2.25*q
+    t2 = t1 + D1
+    t3 = np.sqrt(t2)
+    W = ratio(np.sqrt(t1), t3)
+    b = ratio(D2, t3)
+    s = np.sqrt(q)
+    return t2, t2, (W, b, s)
+
+
+@Loop
+def loop_1(
+    gap_tile, side_tile, ntk_tile, W1_rows, b1_rows, s1_rows, W2_columns, b2_columns, s2_columns, with_ntk,
+):
+    """dense"""
+    for i in range(gap_tile.shape[0]):
+        W1 = W1_rows[i, 0]
+        b1 = b1_rows[i, 0]
+        s1 = s1_rows[i, 0]
+        for j in range(gap_tile.shape[1]):
+            gap = gap_tile[i, j]
+            side = side_tile[i, j]
+            W2 = W2_columns[0, j]
+            b2 = b2_columns[0, j]
+            s2 = s2_columns[0, j]
+            t1 = W1*W2
+            t2 = side < 0
+            t3 = 1 - gap
+            t4 = W1 - W2
+            t5 = b1 - b2
+            spread = 0.25*(t4*t4 + t5*t5)
+            near = t1*(t3 if t2 else gap) + spread
+            far = t1*(gap if t2 else t3) + b1*b2 + spread
+            if with_ntk:
+                nngp = s1*s2*(side*(1 - 2*gap))
+                ntk_tile[i, j] = 2.25*nngp + C1
+            gap_tile[i, j] = minimum(near, far)
+            side_tile[i, j] = (-1 if far < near else 1)
+
+
+def pair_1(gap, side, ntk, one, two, p):
+    """dense"""
+    W1, b1, s1 = one
+    W2, b2, s2 = two
+    tangent = np.empty_like(gap)
+    loop_1(gap, side, tangent, W1, b1, s1, W2, b2, s2, ntk is not None)
+    return gap, side, None if ntk is None else tangent
+
+
+def row_2(q, ntk, p):
+    """erf(a=1, b=1, c=0), dense: 3 times"""
+    s = np.sqrt(q)
+    t1 = 2*q
+    t2 = np.sqrt(1 + t1 + t1)
+    t3 = np.arctan2(t1, t2)
+    e = np.sqrt(D3*t3)
+    inverse = ratio(1, e)
+    t4 = D5*t3
+    t5 = t4 + D1
+    t6 = np.sqrt(t5)
+    W = ratio(np.sqrt(t4), t6)
+    b = ratio(D2, t6)
+    return t5, 2.25*(ntk*(D4 / t2)) + t4 + D1, (e, s, inverse, W, b)
+
+
+@Loop
+def loop_2_1(
+    gap_tile, rough_tile, flag_tile, dot_tile, s1_rows, t6_rows, t9_rows, t13_rows, e1_rows, inverse1_rows,
+    s2_columns, t10_columns, t11_columns, t17_columns, e2_columns, inverse2_columns, with_ntk,
+):
+    """erf(a=1, b=1, c=0), dense: 3 times"""
+    for i in range(gap_tile.shape[0]):
+        s1 = s1_rows[i, 0]
+        t6 = t6_rows[i, 0]
+        t9 = t9_rows[i, 0]
+        t13 = t13_rows[i, 0]
+        e1 = e1_rows[i, 0]
+        inverse1 = inverse1_rows[i, 0]
+        for j in range(gap_tile.shape[1]):
+            gap = gap_tile[i, j]
+            s2 = s2_columns[0, j]
+            t10 = t10_columns[0, j]
+            t11 = t11_columns[0, j]
+            t17 = t17_columns[0, j]
+            e2 = e2_columns[0, j]
+            inverse2 = inverse2_columns[0, j]
+            t1 = np.sqrt(gap)
+            t2 = t1*np.sqrt(1 - gap)
+            t3 = s1 - s2
+            t4 = gap*s1
+            t5 = s1*t3
+            t7 = (1 - 2*gap)*s1*s2
+            t12 = 16*(t2*t2*t6*t10)
+            t14 = np.sqrt(t9 + t11 + t12)
+            t15 = atan2(2*((2*(t4*s2) + t5)*t14) - 2*(t7*((2*(t3*s2 + t5) - t12) / (t13 + t14))), t13*t14 + 4*(t7*t6))
+            slope1 = C2*t15
+            t16 = s2 - s1
+            t18 = atan2(2*((2*t4 + t16)*s2*t14) - 2*(t7*((2*(t16*s1 + s2*t16) - t12) / (t17 + t14))), t17*t14 + 4*(t7*t10))
+            slope2 = C2*t18
+            t19 = e1 - e2
+            t20 = e1*e2
+            plain = t20 - C2*atan2(2*t7, t14)
+            deficit = (0.5*(slope1 + slope2 - t19*t19) if ((4*plain < t20) & (abs(t19) < 0.5*maximum(e1, e2))) else plain)
+            rough = minimum(maximum(0.5*(deficit*(inverse1*inverse2)), 0), 1)
+            rough_tile[i, j] = rough
+            t21 = maximum(s1, s2)
+            flag = ((64*(np.sqrt(rough)*t21) < t1*t21 + 0.5*abs(t3)) & (0 < t20))
+            flag_tile[i, j] = flag
+            if with_ntk:
+                dot = C3 / t14
+                dot_tile[i, j] = dot
+
+
+@Loop
+def loop_2_2(
+    gap_tile, side_tile, gap_phi_tile, ntk_tile, dot_tile, e1_rows, W1_rows, b1_rows, e2_columns, W2_columns,
+    b2_columns, with_ntk,
+):
+    """erf(a=1, b=1, c=0), dense: 3 times"""
+    for i in range(gap_tile.shape[0]):
+        e1 = e1_rows[i, 0]
+        W1 = W1_rows[i, 0]
+        b1 = b1_rows[i, 0]
+        for j in range(gap_tile.shape[1]):
+            side = side_tile[i, j]
+            gap_phi = gap_phi_tile[i, j]
+            ntk = ntk_tile[i, j]
+            dot = dot_tile[i, j]
+            e2 = e2_columns[0, j]
+            W2 = W2_columns[0, j]
+            b2 = b2_columns[0, j]
+            t20 = e1*e2
+            t22 = W1*W2
+            t23 = side < 0
+            t24 = 1 - gap_phi
+            t25 = W1 - W2
+            t26 = b1 - b2
+            spread = 0.25*(t25*t25 + t26*t26)
+            near = t22*(t24 if t23 else gap_phi) + spread
+            far = t22*(gap_phi if t23 else t24) + b1*b2 + spread
+            if with_ntk:
+                nngp = t20*(side*(1 - 2*gap_phi))
+                ntk_tile[i, j] = 2.25*(ntk*dot) + 2.25*nngp + C1
+            gap_tile[i, j] = minimum(near, far)
+            side_tile[i, j] = (-1 if far < near else 1)
+
+
+def pair_2(gap, side, ntk, one, two, p):
+    """erf(a=1, b=1, c=0), dense: 3 times"""
+    e1, s1, inverse1, W1, b1 = one
+    e2, s2, inverse2, W2, b2 = two
+    t6 = s1*s1
+    t8 = 2*t6
+    t9 = 1 + t8
+    t10 = s2*s2
+    t11 = 2*t10
+    t13 = np.sqrt(t9 + t8)
+    t17 = np.sqrt(1 + t11 + t11)
+    tangent = ntk if ntk is not None else np.empty_like(gap)
+    rough = np.empty(gap.shape, F)
+    flag = np.empty(gap.shape, np.bool_)
+    dot = np.empty(gap.shape, F)
+    loop_2_1(
+        gap, rough, flag, dot, s1, t6, t9, t13, e1, inverse1, s2, t10, t11, t17, e2, inverse2, ntk is not None,
+    )
+    gap_phi = refine(exact_1, flag, rough, s1, s2, gap, side)
+    loop_2_2(gap, side, gap_phi, tangent, dot, e1, W1, b1, e2, W2, b2, ntk is not None)
+    return gap, side, None if ntk is None else tangent
+
+
+BLOCKS = (
+    (1, row_1, pair_1),  # dense
+    (3, row_2, pair_2),  # erf(a=1, b=1, c=0), dense
+)
+
+
+def deviations(p):
+    """W_std and b_std, as far as they depend on parameters: none may be negative"""
+    return ()
+
+
+# ---- The plain formulas, for entries that ask for more digits --------------------------------------------
+
+
+def exact_1(s1, s2, gap, side):
+    """sin² and cos² of half the angle behind an activation, in double-double"""
+    t1 = s1*s1
+    t2 = 2*t1
+    t3 = 1 + t2
+    t4 = s2*s2
+    t5 = 2*t4
+    t6 = np.sqrt(D3*np.arctan2(t2, np.sqrt(t3 + t2)))
+    t7 = np.sqrt(D3*np.arctan2(t5, np.sqrt(1 + t5 + t5)))
+    t8 = D3*(np.arctan2(2*((1 - 2*gap)*s1*s2), np.sqrt(t3 + t5 + 16*(gap*(1 - gap)*t1*t4)))*side) / (t6*t7)
+    return 0.5*(1 - t8), 0.5*(1 + t8)
+
+
+# ---- What this module is for -----------------------------------------------------------------------------
+
+
+def nngp(x1, x2=None, *, out=None):
+    """The covariance of the outputs, shape (n, m): E[f(x) f(x')] over the weights. ``x2=None`` stands for x1 itself."""
+    return gram(x1, x2, ("nngp",), {}, out)["nngp"]
+
+
+def ntk(x1, x2=None, *, out=None):
+    """The neural tangent kernel, shape (n, m). ``x2=None`` stands for x1 itself: its diagonal is exact."""
+    return gram(x1, x2, wanted("ntk"), {}, out)["ntk"]
+
+
+def kernel(x1, x2=None, get="ntk"):
+    """The kernels that ``get`` names, "ntk" or "nngp"; a tuple of them gives a tuple, in its order, for little more."""
+    values = gram(x1, x2, wanted(get), {})
+    return values[get] if isinstance(get, str) else tuple(values[name] for name in get)
+
+
+def diag(x, get="ntk"):
+    """The diagonal of ``kernel(x, None, get)``, shape (n,), without the rest."""
+    values = Rows(checked(x, "x"), {}, wanted(get)).diagonal
+    return values[get] if isinstance(get, str) else tuple(values[name] for name in get)
+
+
+SAMPLES = [[1.0, 0.5, -0.25], [0.75, 0.5, 0.125], [-1.0, 0.25, 1.5]]
+EXACT = {  # 50-digit arithmetic, rounded
+    "nngp": [[1.0747291072599123, 0.9340131487127215, -0.4996689294430091], [0.9340131487127215, 1.037230329196893, -0.20199140972700738], [-0.4996689294430091, -0.20199140972700738, 1.1223836839539825]],
+    "ntk": [[6.045782475358559, 4.725543838556865, -2.178185061413663], [4.725543838556865, 5.48874972516441, -0.8321347604694789], [-2.178185061413663, -0.8321347604694789, 7.268948999454067]],
+}
+
+
+def self_test():
+    """Compare with the exact values; raise AssertionError where the error exceeds 1e-13 of sqrt(K_ii K_jj)."""
+    if not EXACT:
+        print("no samples: the kernel is out of range at every scale that was tried")
+    for name, exact in EXACT.items():
+        exact = np.array(exact)
+        scale = np.sqrt(np.diag(exact))
+        error = np.abs(kernel(SAMPLES, None, name) - exact) / np.outer(scale, scale)
+        if not error.max() <= 1e-13:
+            raise AssertionError(f"{name} is off by {error.max():.1e}")
+        print(f"{name}: error {error.max():.1e}")
+
+
+# ---- The machinery: the same in every module -------------------------------------------------------------
+
+
+def library_on_one_thread() -> Any:
+    """Nothing to do: NumPy has no threads of its own but those of the BLAS."""
+    return nullcontext()
+
+
+CHUNK = 256  # rows that are converted at once
+ROUND = 1.5 * 2.0**31  # adding it rounds numbers up to 1 to multiples of 2**-21
+SPHERE = 32  # units in the last place by which norms on one sphere may differ: what normalizing leaves
+EXACT = 2**11  # squares of such numbers that add up without rounding
+
+
+def ratio(a: Any, b: Any) -> Any:
+    """a/b, and 0/0 = 0."""
+    return a / (b + (b == 0))
+
+
+def checked(x: Any, name: str) -> Any:
+    """``x`` as a finite real array of shape (n, d), d >= 1; raises ValueError otherwise."""
+    x = np.asarray(x)
+    if x.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: expected real numbers, found an array of dtype {x.dtype}")
+    if x.ndim != 2:
+        hint = f"; one point is {name}[None, :]" if x.ndim == 1 else ""
+        raise ValueError(f"{name}: expected shape (n, d), one row a point, found {x.shape}{hint}")
+    if x.shape[1] == 0:
+        raise ValueError(f"{name}: expected at least one column, found shape {x.shape}")
+    for rows in panels(len(x), CHUNK):
+        with np.errstate(over="ignore"):
+            bad = ~np.isfinite(x[rows].astype(F))
+        if bad.any():
+            i, j = np.argwhere(bad)[0]
+            value = x[rows][i, j]
+            reason = "finite numbers" if not np.isfinite(value) else f"numbers within the range of {np.dtype(F)}"
+            raise ValueError(f"{name}: expected {reason}, found {value} in row {rows.start + i}, column {j}")
+    return x
+
+
+def panels(n: int, size: int) -> Iterator[slice]:
+    """Slices that cover range(n), ``size`` at a time."""
+    return (slice(i, min(i + size, n)) for i in range(0, n, size))
+
+
+def norms(x: Any) -> Any:
+    """sqrt(x.x/d) of every row, safe from overflow; to 20 digits, as a double-double, where rows must be careful."""
+    parts = [_norms(floats(x, rows)) for rows in panels(len(x), CHUNK)]
+    if not CAREFUL:
+        return np.concatenate([np.empty(0), *parts])
+    return DD(*(np.concatenate([np.empty(0), *(getattr(p, half) for p in parts)]) for half in ("hi", "lo")))
+
+
+def _norms(x: Any) -> Any:
+    power = np.frexp(np.max(np.abs(x), axis=1, initial=0.0))[1]  # scale by a power of two: exact
+    x = np.ldexp(x, -power[:, None])
+    with np.errstate(over="ignore"):  # reported as out of the domain
+        scale = np.ldexp(1.0, power)
+    if not CAREFUL:
+        return np.sqrt(np.sum(x * x, axis=1) / x.shape[1]) * scale
+    total = DD(np.zeros(len(x)))
+    for columns in panels(x.shape[1], EXACT):
+        part = x[:, columns]
+        high = (part + ROUND) - ROUND  # of 21 bits: the sum of its squares is exact
+        rest = (part - high) * (part + high)
+        total = total + DD(np.einsum("ij,ij->i", high, high)) + DD(np.sum(rest, axis=1))
+    root = np.sqrt(total / x.shape[1])
+    return DD(root.hi * scale, root.lo * scale)
+
+
+def floats(x: Any, rows: Any) -> Any:
+    """Some rows of ``x`` in float64, rounded to the dtype of the module first."""
+    return x[rows].astype(F, copy=False).astype(np.float64, copy=False)
+
+
+def alike(values: Any, ulps: float) -> bool:
+    """Whether two numbers differ by no more than some units in the last place."""
+    return bool(abs(values[1] - values[0]) <= ulps * np.finfo(F).eps * abs(values[0]))
+
+
+class Rows:
+    """What depends on one point only: sqrt(q) at the output, the kernels' diagonals, and what each layer saved.
+
+    ``scale`` is sqrt(x.x/d); ``panel(rows)`` and ``inverse`` give the cosines of a block of pairs as
+    (panel1 @ panel2.T) * inverse1 * inverse2.
+    """
+
+    def __init__(self, x: Any, parameters: dict[str, float], get: tuple[str, ...], scale: Any = None) -> None:
+        self.x = x
+        scale = norms(x) if scale is None else scale
+        if NORMALIZE and (scale == 0).any():
+            raise ValueError(f"row {int(np.argmax(scale == 0))} is zero and cannot be put on the sphere")
+        p = dict(parameters, input_width=float(x.shape[1]))
+        with np.errstate(all="ignore"):  # √ of what is negative
+            for name, value in deviations(p):
+                if not value >= 0:
+                    raise ValueError(f"{name}: expected a standard deviation, at least 0, found {value}")
+        self.scale = getattr(scale, "hi", scale)
+        self.saved, q, ntk = self._on_one_sphere(scale, p) or self._through(scale, p)
+        with np.errstate(all="ignore"):  # what overflows is reported below
+            self.diagonal = {"nngp": self._stored(q), "ntk": self._stored(ntk)}
+            self.root = {"nngp": self._stored(np.sqrt(q)), "ntk": self._stored(np.sqrt(ntk))}
+        for name in get:
+            bad = ~np.isfinite(self.diagonal[name])
+            if bad.any():
+                raise ValueError(f"row {int(np.argmax(bad))} of the input is out of the domain: its {name} overflows")
+        limit = np.finfo(F).max ** 0.2
+        size = self.scale[self.scale > 0]
+        plain = x.dtype == F and (not size.size or bool(1 / limit < size.min() and size.max() < limit))
+        self.power = None if plain else np.frexp(self.scale)[1]
+        size = self.scale if self.power is None else np.ldexp(self.scale, -self.power)
+        self.inverse = ratio(size > 0, size * np.sqrt(x.shape[1])).astype(F)
+
+    def _through(self, scale: Any, p: dict[str, float]) -> Any:
+        """What every layer saves, q and Θ at the output, for points with sqrt(x.x/d) = scale."""
+        saved, ntk = [], 0.0
+        with np.errstate(all="ignore"):
+            q = np.ones(len(self.scale)) if NORMALIZE else scale * scale
+            for count, row, _pair in BLOCKS:
+                for _ in range(count):
+                    q, ntk, values = row(q, ntk, p)
+                    saved.append([self._stored(value) for value in values])
+        return saved, q, ntk
+
+    def _on_one_sphere(self, scale: Any, p: dict[str, float]) -> Any:
+        """The same, from the shortest and the longest row, if these differ by rounding only; None if they do not.
+
+        Double-doubles cost 40 times as much as floats: thousands of equal ones would cost more than the matrix.
+        """
+        ends = [int(self.scale.argmin()), int(self.scale.argmax())] if len(self.scale) else [0, 0]
+        if not CAREFUL or len(self.scale) < 100 or not alike(self.scale[ends], SPHERE):
+            return None
+        two = copy.copy(self)
+        two.scale = self.scale[ends]
+        try:
+            saved, q, ntk = two._through(DD(scale.hi[ends], scale.lo[ends]), p)
+        except ValueError:  # out of the range of a table: let it name the row
+            return None
+        q, ntk = two._stored(q), two._stored(ntk)
+        if not all(alike(value, 2 * SPHERE) for value in (*itertools.chain(*saved), q, ntk)):
+            return None
+        return [[self._stored(value[:1]) for value in values] for values in saved], q[:1], ntk[:1]
+
+    def panel(self, rows: slice) -> Any:
+        """Some rows as they are, where no product overflows or underflows; else divided by powers of two."""
+        if self.power is None:
+            return self.x[rows]
+        return np.ldexp(floats(self.x, rows), -self.power[rows, None]).astype(F)
+
+    def _stored(self, value: Any) -> Any:
+        value = getattr(value, "hi", value)  # the leading half of a double-double
+        return np.broadcast_to(np.asarray(value, dtype=np.float64), (len(self.scale),)).astype(F)
+
+
+CLOSE = 0.995  # |ρ| from which on 1 - |ρ| has lost too many digits
+PAIRS = 2**18  # numbers in the rows of close pairs that are compared at once
+
+
+def refined_angles(
+    gap: Any, side: Any, close: tuple[Any, Any], one: Any, two: Any, i: slice, j: slice
+) -> tuple[Any, Any]:
+    """Gap and side with the gaps of the ``close`` pairs, given by their places in the tile, computed anew."""
+    for part in panels(len(close[0]), max(1, PAIRS // one.x.shape[1])):
+        k, m = close[0][part], close[1][part]
+        gap[k, m] = close_gaps(one, two, i.start + k, j.start + m, side[k, m])
+    zero1, zero2 = one.inverse[i] == 0, two.inverse[j] == 0
+    if zero1.any() and zero2.any():
+        gap[np.ix_(zero1, zero2)] = 0  # rows at the origin are one point
+    return gap, side
+
+
+def close_gaps(one: Any, two: Any, i: Any, j: Any, side: Any) -> Any:
+    """sin²(θ/2) between rows i of one set and rows j of another (or their opposites), pair by pair, nearly parallel.
+
+    4 |x| |y| sin²(θ/2) = |d|² - (|x| - |y|)² with d = x - y, exact for close rows, and
+    |x| - |y| = (2 d.x - |d|²)/(|x| + |y|). Where the second term is most of the first, see :func:`unlike_gaps`.
+    """
+    power = -np.frexp(one.scale[i])[1]
+    root = np.sqrt(one.x.shape[1])
+    a, b = np.ldexp(one.scale[i], power) * root, np.ldexp(two.scale[j], power) * root
+    with np.errstate(all="ignore"):  # rows of very unlike norms may overflow: they are computed another way
+        x = np.ldexp(floats(one.x, i), power[:, None])
+        d = x - np.ldexp(floats(two.x, j), power[:, None]) * side[:, None]
+        square = np.einsum("ij,ij->i", d, d)
+        longer = (2 * np.einsum("ij,ij->i", d, x) - square) / (a + b)
+        gap = (square - longer * longer) / (4 * a * b)
+        along = ~(2 * longer * longer < square) | ~(abs(a - b) < 0.5 * np.maximum(a, b))
+    along &= square > 0
+    if along.any():
+        gap[along] = unlike_gaps(one, two, i[along], j[along], side[along])
+    return gap
+
+
+def unlike_gaps(one: Any, two: Any, i: Any, j: Any, side: Any) -> Any:
+    """|u - v|²/4 for the unit vectors of rows i of one set and rows j of another (or their opposites).
+
+    With d = x - y, exact for close rows, and |x| >= |y|: u - v = (d - v (|x| - |y|))/|x|, where |x| - |y| =
+    d.(x + y)/(|x| + |y|); otherwise with x and y exchanged. Rows of unlike norms are divided by them first, so that
+    x and 2x have no angle at all.
+    """
+    power = -np.frexp(np.maximum(one.scale[i], two.scale[j]))[1]
+    x = np.ldexp(floats(one.x, i), power[:, None])
+    y = np.ldexp(floats(two.x, j), power[:, None]) * side[:, None]
+    root = np.sqrt(x.shape[1])
+    a, b = ((np.ldexp(s, power) * root)[:, None] for s in (one.scale[i], two.scale[j]))
+    d, u, v = x - y, x / a, y / b
+    longer = np.sum(d * (x + y), axis=1, keepdims=True) / (a + b)
+    near = (d - np.where(a < b, u, v) * longer) / np.maximum(a, b)
+    apart = np.where(abs(a - b) < 0.5 * np.maximum(a, b), near, u - v)
+    return 0.25 * np.einsum("ij,ij->i", apart, apart)
+
+
+ZERO, HALF, ONE, THREE, CLOSEST = F(0), F(0.5), F(1), F(3), F(CLOSE)  # Numba's literals are double precision
+
+
+@numba.njit(error_model="numpy", forceinline=True)
+def minimum(a: Any, b: Any) -> Any:
+    """The smaller; a if that is no number."""
+    return b if b < a else a
+
+
+@numba.njit(error_model="numpy", forceinline=True)
+def maximum(a: Any, b: Any) -> Any:
+    """The larger; a if that is no number."""
+    return b if a < b else a
+
+
+@Loop
+def angles(rho_tile: Any, side_tile: Any, inverse_rows: Any, inverse_columns: Any) -> int:
+    """Gap, in place of the inner products, and side; the number of pairs that are too close for them."""
+    close = 0
+    for i in range(rho_tile.shape[0]):
+        inverse1 = inverse_rows[i, 0]
+        for j in range(rho_tile.shape[1]):
+            rho = rho_tile[i, j] * inverse1 * inverse_columns[0, j]
+            size = abs(rho)
+            rho_tile[i, j] = HALF * (ONE - size)
+            side_tile[i, j] = -ONE if rho < ZERO else ONE
+            close += size > CLOSEST
+    return close
+
+
+def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice) -> tuple[Any, Any]:
+    """Gap and side of a tile of pairs of inputs, from their inner products (which are overwritten)."""
+    side = np.empty_like(rho)
+    close = angles(rho, side, one.inverse[i, None], two.inverse[None, j])
+    places = np.nonzero(rho < HALF * (ONE - CLOSEST)) if close else (np.empty(0, int), np.empty(0, int))
+    found: tuple[Any, Any] = refined_angles(rho, side, places, one, two, i, j)
+    return found
+
+
+@Loop
+def polynomials(
+    gap_tile: Any, side_tile: Any, flat: Any, bits: Any, behind: Any, ahead: Any, first: int, step: int,
+    root_rows: Any, root_columns: Any, out_tile: Any,
+) -> None:  # fmt: skip
+    """A kernel from its table, row by row: first the piece and the place in it of each pair, then the polynomials."""
+    width = gap_tile.shape[1]
+    digits = gap_tile.view(bits.dtype)
+    keys, rest = np.empty(width, bits.dtype), np.empty(width, bits.dtype)
+    t = rest.view(gap_tile.dtype)
+    for i in range(gap_tile.shape[0]):
+        for j in range(width):
+            lift = ahead[0] if side_tile[i, j] > ZERO else behind[0]
+            low = ahead[1] if side_tile[i, j] > ZERO else behind[1]
+            high = ahead[2] if side_tile[i, j] > ZERO else behind[2]
+            keys[j] = min(max((digits[i, j] >> bits[1]) + lift, low), high)
+            rest[j] = ((digits[i, j] << bits[0]) & bits[2]) | bits[3]
+        root = root_rows[i, 0]
+        for j in range(width):
+            place = np.uint64(keys[j]) * np.uint64(step) + np.uint64(first)
+            u = t[j] - THREE
+            total = flat[place + np.uint64(DEGREE)]
+            for d in range(DEGREE - 1, -1, -1):
+                total = total * u + flat[place + np.uint64(d)]
+            out_tile[i, j] = root * root_columns[0, j] * total
+
+
+def looked_up(table: Any, gap: Any, side: Any, roots: Any) -> list[Any]:
+    """The kernels of a tile from their table in the angle; ``roots`` are sqrt(K_ii) and sqrt(K_jj) of each kernel."""
+    bits = np.array([table.bits, table.shift, table.mantissa, table.two])
+    (low, high), pieces = table.floors, len(table.coefficients)
+    behind = np.array([table.lifts[0], low, high - 1], bits.dtype)
+    ahead = np.array([table.lifts[1], high, pieces - 1], bits.dtype)
+    _, kernels, size = table.coefficients.shape
+    found = []
+    for k, (root1, root2) in enumerate(roots):
+        out = np.empty_like(gap)
+        place = k * size, kernels * size
+        polynomials(gap, side, table.coefficients.ravel(), bits, behind, ahead, *place, root1, root2, out)
+        found.append(out)
+    return found
+
+
+_scalar: Callable[[Callable[..., Any]], Callable[..., Any]] = numba.njit(
+    error_model="numpy", fastmath={"contract"}, forceinline=True
+)
+
+_ATAN0, _ATAN1, _ATAN2, _ATAN3, _ATAN4, _ATAN5, _ATAN6, _ATAN7, _ATAN8, _ATAN9, _ATAN10 = (
+    -0.3333333333333333, 0.1999999999999552, -0.14285714284666542, 0.11111111015256361, -0.09090904578123903,
+    0.07692183190826087, -0.06664511447381948, 0.0585814891280221, -0.0508544973794026, 0.03923165829558719,
+    -0.01917688711906226,
+)  # fmt: skip
+
+_TAN_EIGHTH = 0.41421356237309503
+
+_QUARTER_PI, _HALF_PI, _WHOLE_PI = 0.7853981633974483, 1.5707963267948966, 3.141592653589793
+
+@_scalar
+def atan2(y: Any, x: Any) -> Any:
+    """The angle of the point (x, y), 0 for the origin; error 2.5. y = -0.0 counts as 0."""
+    a = abs(x)
+    b = abs(y)
+    small = a if b > a else b
+    big = b if b > a else a
+    # If far, atan(q) = pi/4 + atan((q - 1)/(q + 1)): half the terms, the same division. |x| + |y| must not overflow.
+    far = small > _TAN_EIGHTH * big
+    top = small - big if far else small
+    bottom = small + big if far else big
+    q = top / (bottom if bottom != 0.0 else 1.0)
+    t = q * q
+    s = t * t
+    even = ((((_ATAN10 * s + _ATAN8) * s + _ATAN6) * s + _ATAN4) * s + _ATAN2) * s + _ATAN0
+    odd = (((_ATAN9 * s + _ATAN7) * s + _ATAN5) * s + _ATAN3) * s + _ATAN1
+    p = q + q * t * (even + t * odd)
+    p = _QUARTER_PI + p if far else p
+    p = _HALF_PI - p if b > a else p
+    p = _WHOLE_PI - p if x < 0.0 else p
+    return -p if y < 0.0 else p
+
+
+def threads() -> int:
+    """$KERNELC_NUM_THREADS, else $OMP_NUM_THREADS, else as many as the cores that this process may use."""
+    for name in ("KERNELC_NUM_THREADS", "OMP_NUM_THREADS"):
+        value = os.environ.get(name, "").split(",")[0].strip()  # OpenMP takes a number for each level of nesting
+        if value.isascii() and value.isdigit() and int(value) > 0:
+            return int(value)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Shared:
+    """A context that the first of several users enters and the last leaves."""
+
+    def __init__(self, context: Callable[[], AbstractContextManager[Any]]) -> None:
+        self.context, self.lock, self.users = context, threading.Lock(), 0
+        self.entered: Any = None
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.users == 0:
+                self.entered = self.context()
+                self.entered.__enter__()
+            self.users += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.users -= 1
+            if self.users == 0:
+                self.entered.__exit__(None, None, None)
+
+
+def shared(library: ModuleType, context: Callable[[], AbstractContextManager[Any]]) -> AbstractContextManager[Any]:
+    """The one context for a library, kept there for all generated modules: each restores what it found when it ends."""
+    found: AbstractContextManager[Any] = vars(library).setdefault("_kernelc_on_one_thread", Shared(context))
+    return found
+
+
+@functools.cache
+def blas() -> Any:
+    """The thread pools of the BLAS."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
+
+
+def blas_on_one_thread() -> AbstractContextManager[Any]:
+    """BLAS on one thread; as it is without threadpoolctl: its threads then compete with ours."""
+    try:
+        import threadpoolctl
+    except ImportError:
+        return nullcontext()
+    return shared(threadpoolctl, lambda: blas().limit(limits=1))
+
+
+@contextmanager
+def one_thread_each(workers: int) -> Iterator[None]:
+    """The array library on one thread while blocks are computed, and the BLAS while several are computed at once.
+
+    Their own threads would take turns with ours, also while they wait for work.
+    """
+    with library_on_one_thread(), blas_on_one_thread() if workers > 1 else nullcontext():
+        yield
+
+
+def refine(exact: Any, flag: Any, gap: Any, *inputs: Any) -> Any:
+    """``gap``, recomputed in double-double at the entries where ``flag`` holds."""
+    i, j = np.nonzero(np.broadcast_to(flag, gap.shape))
+    if not len(i):
+        return gap
+    gap = gap.copy()
+    for part in panels(len(i), 4096):
+        at = i[part], j[part]
+        near, far = exact(*(DD(np.broadcast_to(v, gap.shape)[at]) for v in inputs))
+        gap[at] = np.maximum(np.minimum(near.hi, far.hi), 0.0)
+    return gap
+
+
+def layered(
+    gap: Any, side: Any, one: Any, two: Any, i: slice, j: slice, parameters: dict[str, float], get: tuple[str, ...]
+) -> dict[str, Any]:
+    """The kernels ``get`` of a tile, rows ``i`` of one set against rows ``j`` of another, layer by layer."""
+    p = dict(parameters, input_width=float(one.x.shape[1]))
+    ntk = F(0) if "ntk" in get else None
+    layer = 0
+    with np.errstate(all="ignore"):  # of two formulas the one not taken may overflow
+        for count, _row, pair in BLOCKS:
+            for _ in range(count):
+                saved1 = [v[i, None] for v in one.saved[layer]]
+                saved2 = [v[None, j] for v in two.saved[layer]]
+                gap, side, ntk = pair(gap, side, ntk, saved1, saved2, p)
+                layer += 1
+        values = {}
+        if "nngp" in get:
+            values["nngp"] = one.root["nngp"][i, None] * two.root["nngp"][None, j] * (side * (1 - 2 * gap))
+        if ntk is not None:
+            shape = i.stop - i.start, j.stop - j.start
+            values["ntk"] = ntk if np.ndim(ntk) else np.full(shape, ntk, F)  # frozen layers may leave a number
+        for name in get:
+            if not np.isfinite(values[name]).all():
+                row, column = np.argwhere(~np.isfinite(values[name]))[0] + (i.start, j.start)
+                raise ValueError(f"rows {row} and {column} of the inputs are out of the domain: their {name} overflows")
+    return values
+
+
+class Gram:
+    """The kernels ``get`` of two sets of rows, block by block; ``two is one`` says that row i and column i are one.
+
+    A block is one matrix product and the tiles in it, in which the layers run; blocks are shared among threads.
+    """
+
+    def __init__(self, one: Any, two: Any, parameters: dict[str, float], get: tuple[str, ...]) -> None:
+        self.one, self.two, self.parameters, self.get = one, two, parameters, get
+        self.shape = len(one.x), len(two.x)
+        self.mirrored = two is one
+        self.zonal = collapsed(one, two, parameters, get)
+        self.block = BLOCK if max(self.shape) >= 4 * BLOCK else BLOCK // 2
+        self.workers = threads()
+        self.local = threading.local()  # a thread's own room for products
+
+    def fill(self, outs: dict[str, Any], progress: Callable[[float], None] | None = None) -> None:
+        """Write the matrices into ``outs``; ``progress`` gets the share done."""
+        for out in outs.values():
+            if not isinstance(out, np.ndarray) or out.shape != self.shape or out.dtype.kind != "f":
+                found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
+                raise ValueError(f"out: expected an array of floats of shape {self.shape}, found {found}")
+            if any(np.may_share_memory(out, rows.x) for rows in (self.one, self.two)):
+                raise ValueError("out: expected memory of its own, found that of the points")
+
+        def write(at: tuple[slice, slice]) -> None:
+            i, j = at
+            there = outs if self.mirrored and i != j else {}
+            self._write(i, j, {k: out[i, j] for k, out in outs.items()}, {k: out[j, i].T for k, out in there.items()})
+
+        blocks = self._blocks()
+        workers = min(self.workers, len(blocks))
+        with ThreadPoolExecutor(max(1, workers)) as pool, one_thread_each(workers):
+            for done, _ in enumerate(pool.map(write, blocks) if workers > 1 else map(write, blocks), 1):
+                if progress is not None:
+                    progress(done / len(blocks))
+
+    def blocks(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
+        """(rows, columns, kernels) for blocks that cover the matrix; of a symmetric one half is computed."""
+
+        def new(at: tuple[slice, slice]) -> tuple[slice, slice, dict[str, Any]]:
+            i, j = at
+            values = {name: np.empty((i.stop - i.start, j.stop - j.start), F) for name in self.get}
+            self._write(i, j, values, {})
+            return i, j, values
+
+        left = iter(self._blocks())
+        with ThreadPoolExecutor(self.workers) as pool:
+            while batch := list(itertools.islice(left, 2 * self.workers)):
+                workers = min(self.workers, len(batch))
+                with one_thread_each(workers):  # no longer than that: what runs between blocks has all threads
+                    found = list(pool.map(new, batch) if workers > 1 else map(new, batch))
+                for i, j, values in found:
+                    yield i, j, values
+                    if self.mirrored and i != j:
+                        yield j, i, {name: value.T for name, value in values.items()}
+
+    def _blocks(self) -> list[tuple[slice, slice]]:
+        rows, columns = (list(panels(n, self.block)) for n in self.shape)
+        return [(i, j) for i in rows for j in columns if not (self.mirrored and j.start < i.start)]
+
+    def _write(self, i: slice, j: slice, here: dict[str, Any], there: dict[str, Any]) -> None:
+        """Write block (i, j) into ``here``, and into ``there`` as well."""
+        if not hasattr(self.local, "room"):
+            np.empty(2 * self.block * self.block, F)  # freed at once: glibc keeps blocks up to this size from now on
+            self.local.room = np.empty(self.block * self.block, F)
+        shape = i.stop - i.start, j.stop - j.start
+        rho = self.local.room[: shape[0] * shape[1]].reshape(shape)
+        np.matmul(self.one.panel(i), self.two.panel(j).T, out=rho)
+        diagonal = self.mirrored and i == j
+        for r, c in itertools.product(panels(shape[0], TILE[0]), panels(shape[1], TILE[1])):
+            if not diagonal:
+                self._put(rho, r, c, i, j, here, there)
+            elif c.stop > r.start:  # from the diagonal on
+                self._put(rho, r, slice(max(r.start, c.start), c.stop), i, j, here, here)
+
+    def _put(
+        self, rho: Any, r: slice, c: slice, i: slice, j: slice, here: dict[str, Any], there: dict[str, Any]
+    ) -> None:
+        """Write the tile at (r, c) of block (i, j) into ``here`` and, if that is not empty, into ``there``.
+
+        On the diagonal both are the block itself, and ``there`` stands for its transpose.
+        """
+        rows = shifted(r, i)
+        for name, value in self._tile(np.ascontiguousarray(rho[r, c]), rows, shifted(c, j)).items():
+            if here is there and r.start == c.start:  # the square on the diagonal
+                upper = np.triu(value[:, : len(value)], 1)
+                value[:, : len(value)] = upper + upper.T + np.diag(self.one.diagonal[name][rows])
+            here[name][r, c] = value
+            if here is there:
+                here[name][c, r] = value.T
+            elif there:
+                there[name][r, c] = value
+
+    def _tile(self, rho: Any, i: slice, j: slice) -> dict[str, Any]:
+        """The kernels of rows i against rows j, whose inner products are ``rho``."""
+        gap, side = first_angles(rho, self.one, self.two, i, j)
+        if self.zonal is None:
+            return layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
+        roots = [(self.one.root[name][i, None], self.two.root[name][None, j]) for name in self.get]
+        return dict(zip(self.get, looked_up(self.zonal, gap, side, roots), strict=True))
+
+
+def shifted(part: slice, base: slice) -> slice:
+    """A part of a block as a part of the matrix."""
+    return slice(base.start + part.start, base.start + part.stop)
+
+
+def prepared(x1: Any, x2: Any, parameters: dict[str, float], get: tuple[str, ...]) -> Gram:
+    """The Gram matrices of inputs that are checked; ``x2=None`` stands for x1 itself."""
+    x1 = checked(x1, "x1")
+    x2 = None if x2 is None else checked(x2, "x2")
+    if x2 is not None and x1.shape[1] != x2.shape[1]:
+        raise ValueError(f"x1 and x2: expected as many columns, found {x1.shape[1]} and {x2.shape[1]}")
+    one = Rows(x1, parameters, get)
+    return Gram(one, one if x2 is None else Rows(x2, parameters, get), parameters, get)
+
+
+def gram(x1: Any, x2: Any, get: tuple[str, ...], parameters: dict[str, float], out: Any = None) -> dict[str, Any]:
+    """The matrices ``get``, each of shape (n, m) and of the module's dtype; ``out`` is filled if it is given."""
+    pairs = prepared(x1, x2, parameters, get)
+    if out is not None and (np.shape(out) != pairs.shape or getattr(out, "dtype", None) != np.dtype(F)):
+        found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
+        raise ValueError(f"out: expected {np.dtype(F)} of shape {pairs.shape}, found {found}")
+    outs = {name: np.empty(pairs.shape, dtype=F) if out is None else out for name in get}
+    pairs.fill(outs)
+    return outs
+
+
+def wanted(get: Any) -> tuple[str, ...]:
+    """``get`` as a tuple of kernel names."""
+    names = tuple(get) if isinstance(get, tuple | list) and get else (get,)
+    for name in names:
+        if name not in ("nngp", "ntk"):
+            raise ValueError(f"get: expected 'nngp', 'ntk' or a tuple of them, found {name!r}")
+    if NO_NTK and "ntk" in names:
+        raise ValueError(NO_NTK)
+    return names
+
+
+COLLAPSE_FROM = 100_000  # pairs from which on a table, of tens of thousands of angles, pays
+TABLES: dict[Any, Any] = {}  # those built last
+KEPT = 8
+ONE_TABLE = threading.Lock()
+
+
+def collapsed(one: Any, two: Any, parameters: dict[str, float], get: tuple[str, ...]) -> Any:
+    """The table of the kernels ``get``, in units of sqrt(K_ii K_jj), as functions of the angle; None without one.
+
+    There is one if the kernels are homogeneous, or if all rows are on one sphere, provided that there are many pairs.
+    """
+    if len(one.x) * len(two.x) < COLLAPSE_FROM:
+        return None
+    scale = 1.0 if set(get) <= set(HOMOGENEOUS) else sphere(one, two)
+    if scale is None:
+        return None
+    key = (BLOCKS, scale, one.x.shape[1], get, tuple(sorted(parameters.items())))
+    with ONE_TABLE:  # threads that want the same wait for it
+        if key not in TABLES:
+            while len(TABLES) >= KEPT:
+                TABLES.pop(next(iter(TABLES)))
+            TABLES[key] = tabulated(scale, one.x.shape[1], parameters, get)
+        table = TABLES[key]
+    limit = 100 * np.finfo(F).eps * max(1.0, 0.1 * len(one.saved))  # a noisy one is left alone
+    return table if table is not None and table.error <= limit else None
+
+
+def sphere(one: Any, two: Any) -> float | None:
+    """The common sqrt(x.x/d) of all rows, up to rounding; None if there is none."""
+    if NORMALIZE:
+        return 1.0
+    low = min(float(rows.scale.min()) for rows in (one, two))
+    high = max(float(rows.scale.max()) for rows in (one, two))
+    if not (low > 0 and alike((low, high), SPHERE)):
+        return None
+    return float(f"{0.5 * (low + high):.14g}")  # the same for every batch from one sphere
+
+
+def tabulated(scale: float, width: int, parameters: dict[str, float], get: tuple[str, ...]) -> Any:
+    """The table for points with sqrt(x.x/d) = scale, from the layers; None where the kernels are 0 or overflow."""
+    root = np.array([scale])
+    one = Rows(np.zeros((1, width), F), parameters, (), DD(root) if CAREFUL else root)
+    diagonal = [one.diagonal[name][0] for name in get]
+    if not all(np.isfinite(value) and value > np.finfo(F).tiny / np.finfo(F).eps for value in diagonal):
+        return None
+
+    def values(gap: Any, side: Any) -> Any:
+        two = copy.copy(one)
+        two.saved = [[np.repeat(value, gap.size) for value in saved] for saved in one.saved]
+        two.root = {name: np.repeat(value, gap.size) for name, value in one.root.items()}
+        tile = gap[None].copy(), side[None].copy()  # layers may overwrite their arguments
+        found = layered(*tile, one, two, slice(0, 1), slice(0, gap.size), parameters, get)
+        return np.stack([found[name][0] / value for name, value in zip(get, diagonal, strict=True)])
+
+    with library_on_one_thread():
+        return zonal(values)
+
+
+DEGREE, TOLERANCE = (7, 2e-14) if np.dtype(F).itemsize == 8 else (3, 2e-6)
+
+
+class Zonal:
+    """k functions of ρ = side·(1 - 2·gap), 0 <= gap <= 1/2, as polynomials in the binary digits of gap.
+
+    A piece holds the gaps with one exponent and one choice of the leading ``bits`` digits of the mantissa: singular as
+    the functions may be at gap = 0, they are smooth on the scale of gap. The digits left are its variable t in [-1, 1).
+    The first piece of each side holds all gaps below ``2**-(octaves + 1)`` and is the constant at 0; the last, that
+    at 1/2. ``coefficients`` has shape (pieces, k, DEGREE + 1), side -1 first: what one pair needs lies together.
+
+    The piece of a pair is ``max((digits >> shift) + lifts[side > 0], floors[side > 0])``, digits the integer with the
+    bits of gap. ``error`` is the largest difference from ``values`` seen where the interpolation is worst.
+    """
+
+    def __init__(self, values: Callable[[Any, Any], Any], octaves: tuple[int, int], bits: int) -> None:
+        digits = np.finfo(F).nmant
+        self.integer = np.dtype(f"i{np.dtype(F).itemsize}").type
+        self.bits, self.shift = self.integer(bits), self.integer(digits - bits)
+        self.mantissa, self.two = self.integer(2**digits - 1), F(2).view(self.integer)
+        counts = [(n << bits) + 2 for n in octaves]
+        end = int(F(0.5).view(self.integer) >> self.shift) + 1
+        self.floors = 0, counts[0]
+        self.lifts = counts[0] - end, sum(counts) - end
+        low, width = np.concatenate([self._pieces(end, count) for count in counts], axis=1)
+        side = np.repeat([F(-1), F(1)], counts)
+
+        def at(t: Any) -> tuple[Any, Any, Any]:
+            gap = low + width * F(0.5) * (1 + t.astype(F)[:, None])
+            sides = np.tile(side, (len(t), 1))
+            return gap, sides, values(gap.ravel(), sides.ravel()).reshape(-1, *gap.shape)
+
+        nodes = np.cos(np.pi * (np.arange(DEGREE + 1) + 0.5) / (DEGREE + 1))
+        found = at(nodes)[-1].astype(np.float64)
+        middle = found[:, DEGREE // 2, None]
+        fitted = np.linalg.inv(np.vander(nodes, increasing=True)) @ (found - middle)  # of 1 + ε, it would lose ε
+        fitted[:, :1] += middle
+        self.coefficients = np.ascontiguousarray(fitted.transpose(2, 0, 1), dtype=F)
+        between = np.cos(np.pi * np.arange(DEGREE + 2) / (DEGREE + 1)) * 0.999  # the extremes of the node polynomial
+        gap, sides, found = at(between)
+        self.error = float(np.max(np.abs(self(gap, sides) - found)))
+
+    def _pieces(self, end: int, count: int) -> tuple[Any, Any]:
+        """The lower ends and widths of the pieces of one side; the constants are pieces without width."""
+        ends = (np.arange(end - count, end + 1, dtype=self.integer) << self.shift).view(F)
+        low, width = ends[:-1].copy(), np.diff(ends)
+        low[0] = width[0] = width[-1] = 0
+        return low, width
+
+    def __call__(self, gap: Any, side: Any) -> list[Any]:
+        """The functions at arrays of gaps and of sides ±1, of dtype F and C-contiguous."""
+        digits, ahead = gap.view(self.integer), side > 0
+        key = (digits >> self.shift).astype(np.intp, copy=False)
+        key += self.lifts[0]
+        key += ahead * (self.lifts[1] - self.lifts[0])
+        np.maximum(key, ahead * self.floors[1], out=key)
+        _, k, n = self.coefficients.shape
+        key *= k * n
+        rest = digits << self.bits
+        rest &= self.mantissa
+        rest |= self.two
+        t = rest.view(F)  # in [2, 4)
+        t -= 3
+        flat, spare, functions = self.coefficients.ravel(), np.empty_like(t), []
+        for first in range(0, k * n, n):
+            total = np.take(flat[first + n - 1 :], key, mode="clip")
+            for place in range(first + n - 2, first - 1, -1):
+                total *= t
+                total += np.take(flat[place:], key, out=spare, mode="clip")
+            functions.append(total)
+        return functions
+
+
+def zonal(values: Callable[[Any, Any], Any]) -> Zonal:
+    """The table of ``values(gap, side)``, k functions of order 1 as an array (k, n) for arrays of n gaps and sides.
+
+    Pieces are halved while that helps: what is left is the noise of the functions, and ``error`` says how much.
+    """
+    octaves = needed_octaves(values)
+    table = Zonal(values, octaves, 4)
+    while not table.error <= TOLERANCE and table.bits < 8:
+        finer = Zonal(values, octaves, int(table.bits) + 1)
+        if not finer.error < 0.5 * table.error:
+            break
+        table = finer
+    return table
+
+
+def needed_octaves(values: Callable[[Any, Any], Any]) -> tuple[int, int]:
+    """How many octaves below gap = 1/2 there are, on either side, until the functions are as good as constant."""
+    gap = np.ldexp(F(0.5), np.arange(0, np.finfo(F).minexp, -1))
+    gap[-1] = 0
+    found = []
+    for side in (F(-1), F(1)):
+        value = values(gap, np.full_like(gap, side))
+        change = np.max(np.abs(value - value[:, -1:]), axis=0)
+        found.append(int(np.max(np.flatnonzero(~(change <= 4 * np.finfo(F).eps)), initial=-1)) + 1)
+    return found[0], found[1]
+
+
+def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
+    """s + e == a + b exactly, s the rounded sum (Knuth)."""
+    s = a + b
+    t = s - a
+    return s, (a - (s - t)) + (b - t)
+
+
+def two_product(a: Any, b: Any) -> tuple[Any, Any]:
+    """p + e == a*b exactly, p the rounded product (Dekker, with Veltkamp's splitting)."""
+    p = a * b
+    t, u = 134217729.0 * a, 134217729.0 * b  # 2**27 + 1
+    a1, b1 = t - (t - a), u - (u - b)
+    a2, b2 = a - a1, b - b1
+    return p, ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2
+
+
+class DD:
+    """An array of double-doubles hi + lo."""
+
+    def __init__(self, hi: Any, lo: Any = 0.0) -> None:
+        self.hi, self.lo = np.asarray(hi, dtype=np.float64), np.asarray(lo, dtype=np.float64)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        rule = _DD_RULES.get(ufunc.__name__)
+        if method != "__call__" or kwargs or rule is None:
+            return NotImplemented
+        return rule(*map(_dd, inputs))
+
+    def __add__(self, other: Any) -> "DD":
+        return _dd_add(self, _dd(other))
+
+    def __radd__(self, other: Any) -> "DD":
+        return _dd_add(_dd(other), self)
+
+    def __sub__(self, other: Any) -> "DD":
+        return _dd_add(self, -_dd(other))
+
+    def __rsub__(self, other: Any) -> "DD":
+        return _dd_add(_dd(other), -self)
+
+    def __mul__(self, other: Any) -> "DD":
+        return _dd_mul(self, _dd(other))
+
+    def __rmul__(self, other: Any) -> "DD":
+        return _dd_mul(_dd(other), self)
+
+    def __truediv__(self, other: Any) -> "DD":
+        return _dd_div(self, _dd(other))
+
+    def __rtruediv__(self, other: Any) -> "DD":
+        return _dd_div(_dd(other), self)
+
+    def __neg__(self) -> "DD":
+        return DD(-self.hi, -self.lo)
+
+    def __eq__(self, other: object) -> Any:
+        return self.hi == other
+
+
+def _dd(value: Any) -> DD:
+    return value if isinstance(value, DD) else DD(value)
+
+
+def _dd_fast(a: Any, b: Any) -> DD:
+    s = a + b  # |a| >= |b|
+    return DD(s, b - (s - a))
+
+
+def _dd_add(a: DD, b: DD) -> DD:
+    s, e = two_sum(a.hi, b.hi)
+    t, f = two_sum(a.lo, b.lo)
+    r = _dd_fast(s, e + t)
+    return _dd_fast(r.hi, r.lo + f)
+
+
+def _dd_mul(a: DD, b: DD) -> DD:
+    p, e = two_product(a.hi, b.hi)
+    return _dd_fast(p, e + (a.hi * b.lo + a.lo * b.hi))
+
+
+def _dd_div(a: DD, b: DD) -> DD:
+    first = a.hi / b.hi
+    rest = a - first * b
+    second = rest.hi / b.hi
+    rest = rest - second * b
+    return _dd_add(_dd_fast(first, second), DD(rest.hi / b.hi))
+
+
+def _dd_sqrt(a: DD) -> DD:
+    root = np.sqrt(a.hi)
+    safe = np.where(root > 0, root, 1.0)
+    return _dd_fast(root, (a - DD(*two_product(root, root))).hi / (2 * safe))
+
+
+def _dd_exp(a: DD) -> DD:
+    k, p = _dd_reduced(a)
+    p = p + 1.0
+    return DD(np.ldexp(p.hi, k), np.ldexp(p.lo, k))
+
+
+def _dd_expm1(a: DD) -> DD:
+    k, p = _dd_reduced(a)
+    far = _dd_exp(a) - 1.0  # cancels nothing unless k = 0
+    return DD(np.where(k == 0, p.hi, far.hi), np.where(k == 0, p.lo, far.lo))
+
+
+def _dd_reduced(a: DD) -> tuple[Any, DD]:
+    """The integer k that makes a - k ln 2 smallest, and its expm1."""
+    a = DD(np.clip(a.hi, -1500.0, 1500.0), np.clip(a.lo, -1.0, 1.0))  # beyond that, e**a is 0 or inf
+    k = np.rint(a.hi / 0.6931471805599453)
+    r = (a - DD(0.6931471805599453, 2.3190468138462996e-17) * k) * 0.015625  # |r| <= ln 2 / 128
+    p = r
+    for n in range(11, 1, -1):
+        p = r + r * p / float(n)
+    for _ in range(6):  # expm1(2r) = expm1(r)(2 + expm1(r))
+        p = p * 2.0 + p * p
+    return k.astype(int), p
+
+
+def _dd_sincos(a: DD) -> tuple[DD, DD]:
+    k = np.rint(a.hi / 1.5707963267948966)
+    r = a - DD(1.5707963267948966, 6.123233995736766e-17) * k - DD(-1.4973849048591833e-33) * k
+    r = r * 0.0625
+    r2 = r * r
+    s, c = DD(np.zeros_like(r.hi)), DD(np.zeros_like(r.hi))
+    for n in range(22, 0, -2):  # Taylor: s = sin r - r over r, c = cos r - 1, both without cancellation
+        s = -r2 * (s + 1.0) / float(n * (n + 1))
+        c = -r2 * (c + 1.0) / float(n * (n - 1))
+    s = r * (s + 1.0)
+    for _ in range(4):  # cos 2r - 1 = -2 sin² r
+        s, c = s * 2.0 * (c + 1.0), s * s * -2.0
+    c = c + 1.0
+    turn = np.mod(k, 4)
+    odd, flip_s, flip_c = turn % 2 == 1, turn >= 2, (turn == 1) | (turn == 2)
+    sine = DD(np.where(odd, c.hi, s.hi), np.where(odd, c.lo, s.lo))
+    cosine = DD(np.where(odd, s.hi, c.hi), np.where(odd, s.lo, c.lo))
+    return sine * np.where(flip_s, -1.0, 1.0), cosine * np.where(flip_c, -1.0, 1.0)
+
+
+def _dd_arctan2(y: DD, x: DD) -> DD:
+    start = np.arctan2(y.hi, x.hi)
+    s, c = _dd_sincos(DD(start))
+    across, along = y * c - x * s, x * c + y * s  # one Newton step: the angle that is left is across/along
+    return _dd_add(DD(start), across / (along + (along.hi == 0)))
+
+
+_DD_RULES: Any = {
+    "add": _dd_add,
+    "subtract": lambda a, b: _dd_add(a, -b),
+    "multiply": _dd_mul,
+    "divide": _dd_div,
+    "negative": lambda a: -a,
+    "equal": lambda a, b: a.hi == b.hi,
+    "sqrt": _dd_sqrt,
+    "exp": _dd_exp,
+    "expm1": _dd_expm1,
+    "sin": lambda a: _dd_sincos(a)[0],
+    "cos": lambda a: _dd_sincos(a)[1],
+    "arctan2": _dd_arctan2,
+}
+
+
+D1 = DD(0.0025, -5.204170427930421e-20)  # 1/400
+D2 = DD(0.05, -2.7755575615628915e-18)  # 1/20
+D3 = DD(0.6366197723675814, -3.935735335036497e-17)  # 2/pi
+D4 = DD(1.2732395447351628, -7.871470670072994e-17)  # 4/pi
+D5 = DD(1.432394487827058, -5.2873181914344506e-18)  # 9/(2*pi)
+
+
+if __name__ == "__main__":
+    self_test()
