@@ -66,3 +66,15 @@ def test_the_text_is_readable(spec, backend, dtype):
     documented = source[: source.index("# ---- The machinery")]
     for node in ast.parse(documented).body:
         assert not isinstance(node, ast.FunctionDef) or ast.get_docstring(node)
+
+
+@pytest.mark.parametrize(("spec", "backend", "dtype"), MODULES)
+def test_no_name_is_defined_twice(spec, backend, dtype):
+    """Files of the runtime meet in one module: a constant of one must not be another's."""
+    names = []
+    for node in ast.parse(kernelc.compile(spec, backend=backend, dtype=dtype).source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.append(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            names += [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    assert sorted(names) == sorted(set(names))

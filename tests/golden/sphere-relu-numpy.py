@@ -211,7 +211,7 @@ def library_on_one_thread() -> Any:
 CHUNK = 256  # rows that are converted at once
 ROUND = 1.5 * 2.0**31  # adding it rounds numbers up to 1 to multiples of 2**-21
 SPHERE = 32  # units in the last place by which norms on one sphere may differ: what normalizing leaves
-EXACT = 2**11  # squares of such numbers that add up without rounding
+SQUARES = 2**11  # squares of such numbers that add up without rounding
 
 
 def ratio(a: Any, b: Any) -> Any:
@@ -261,7 +261,7 @@ def _norms(x: Any) -> Any:
     if not CAREFUL:
         return np.sqrt(np.sum(x * x, axis=1) / x.shape[1]) * scale
     total = DD(np.zeros(len(x)))
-    for columns in panels(x.shape[1], EXACT):
+    for columns in panels(x.shape[1], SQUARES):
         part = x[:, columns]
         high = (part + ROUND) - ROUND  # of 21 bits: the sum of its squares is exact
         rest = (part - high) * (part + high)
