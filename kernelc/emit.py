@@ -248,8 +248,7 @@ class ModuleWriter:
             *self.imports_first,
             *(["import base64"] if "table" in self._runtimes() else []),
         )
-        ordered = sorted(first, key=lambda line: (not line.startswith("import "), line))
-        return "\n".join([*ordered, "", *self.imports])
+        return "\n".join([*sorted(first, key=lambda line: (line.startswith("from "), line)), "", *self.imports])
 
     def _runtimes(self) -> list[str]:
         """The runtime files that the attachments need, each once."""

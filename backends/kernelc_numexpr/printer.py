@@ -21,9 +21,7 @@ from kernelc_numexpr import evaluator
 class NumexprPrinter(NumPyPrinter):
     """numexpr expressions for pairs; whatever has another rate stays NumPy."""
 
-    python: ClassVar = frozenset(
-        {"sqrt", "exp", "expm1", "sin", "cos", "asin", "atan2"}
-    )  # NumPy has vector code of them
+    python: ClassVar = frozenset(("sqrt", "exp", "expm1", "sin", "cos", "asin", "atan2"))  # vector code in NumPy
     functions_of_pairs: ClassVar = {
         "abs": "abs({0})", "where": "where({0}, {1}, {2})", "and": "(({0}) & ({1}))",
         "min": "where({1} < {0}, {1}, {0})", "max": "where({0} < {1}, {1}, {0})",  # its own take three times as long
