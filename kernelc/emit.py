@@ -43,6 +43,7 @@ class ModuleWriter:
     """Writes one module."""
 
     imports_first: tuple[str, ...] = (
+        "import collections",
         "import copy",
         "import functools",
         "import itertools",
@@ -55,7 +56,8 @@ class ModuleWriter:
         "from typing import Any",
     )
     imports: tuple[str, ...] = ("import numpy as np",)
-    tile, block = (64, 512), 512  # the height of a tile divides its width, and that the width of a block
+    tile = zonal_tile = (64, 512)  # the height of a tile divides its width, and that the width of a block
+    block = 512
     opening = ""  # text that the layers need before them
     helpers = ON_ONE_THREAD  # text of functions that the printed pair code calls
     pair_printer: type[Printer] = NumPyPrinter
@@ -150,6 +152,7 @@ class ModuleWriter:
         lines = [
             f"F = np.{self.dtype}  # of results and of pairs; what depends on one point only is computed in float64",
             f"TILE = {self.tile}  # rows and columns of the tiles that layers are applied to",
+            f"ZONAL_TILE = {self.zonal_tile}  # and of those that are looked up in a table",
             f"NORMALIZE = {self.program.normalize}  # input rows onto the sphere |x|² = d",
             f"NO_NTK = {self.program.ntk_reason!r}  # why there is no NTK; empty where there is one",
             f"CAREFUL = {self.program.careful}  # what depends on one point only in double-double",

@@ -6,6 +6,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -200,6 +201,7 @@ def check_sizes(k: CompiledKernel, x: np.ndarray, y: np.ndarray | None) -> None:
     for tile, block in (((8, 32), 64), ((128, 128), 128), ((50, 50), 70), ((1024, 1024), 1024), ((64, 4096), 4096)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(k.module, "TILE", tile)
+            patch.setattr(k.module, "ZONAL_TILE", tile)
             patch.setattr(k.module, "BLOCK", block)
             other = k(x, y)
             assert (abs(other - usual) <= 1e-14 * scale).all(), (tile, block)
@@ -271,6 +273,7 @@ def test_outputs_of_any_layout(backend: str, symmetric: bool, collapse: bool, tm
     x, y = points(380), None if symmetric else points(333)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(k.module, "TILE", (16, 64))
+        patch.setattr(k.module, "ZONAL_TILE", (16, 64))
         patch.setattr(k.module, "BLOCK", 128)
         K = k(x, y)
         n, m = K.shape
@@ -331,8 +334,9 @@ def test_a_pair_that_overflows_is_named(backend: str, count: str, monkeypatch: p
     monkeypatch.setattr(k.module, "collapsed", lambda *arguments: None)
     first = k.module.first_angles
 
-    def broken(rho: np.ndarray, one: object, two: object, i: slice, j: slice) -> tuple[np.ndarray, np.ndarray]:
-        gap, side = first(rho, one, two, i, j)
+    def broken(rho: np.ndarray, *others: Any) -> tuple[np.ndarray, np.ndarray]:
+        gap, side = first(rho, *others)
+        i, j = others[2:4]
         for row, column in ((700, 1037), (1037, 700)):
             if i.start <= row < i.stop and j.start <= column < j.stop:
                 gap[row - i.start, column - j.start] = np.nan

@@ -11,6 +11,8 @@ import numba
 class Loop:
     """A loop over a tile, compiled for the types of its first call; the machine code is kept on disk beside this file.
 
+    Arrays are C-contiguous, but for those whose names end in ``_any``.
+
     There is one set of types for each loop, so that processes that compile at once all write the same.
     """
 
@@ -22,10 +24,12 @@ class Loop:
         """Run the loop."""
         if self.compiled is None:
             with self.lock:
-                self.compiled = self.compiled or self._compile(tuple(map(numba.typeof, arguments)))
+                self.compiled = self.compiled or self._compile(arguments)
         return self.compiled(*arguments)
 
-    def _compile(self, types: tuple[Any, ...]) -> Any:
+    def _compile(self, arguments: tuple[Any, ...]) -> Any:
+        names = self.function.__code__.co_varnames
+        types = tuple(_type(argument, name) for argument, name in zip(arguments, names, strict=False))
         options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
         module = sys.modules.get(self.function.__module__)
         if module and vars(module) is self.function.__globals__:  # Numba finds kept code by its module's name
@@ -34,3 +38,8 @@ class Loop:
             except Exception:  # there is no place to keep it, or what was kept is damaged
                 pass
         return numba.njit(types, **options)(self.function)
+
+
+def _type(argument: Any, name: str) -> Any:
+    found = numba.typeof(argument)
+    return found.copy(layout="A") if name.endswith("_any") else found

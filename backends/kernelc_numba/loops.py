@@ -9,10 +9,11 @@ from kernelc_numba.compiling import Loop
 
 F: Any = np.float64  # stand-ins for what a generated module defines itself
 CLOSE: Any = 0.995
-refined_angles: Any = None
+refine_angles: Any = None
 DEGREE: Any = None
 
 
+LINE = 64 // np.dtype(F).itemsize  # numbers in a cache line
 ZERO, HALF, ONE, THREE, CLOSEST = F(0), F(0.5), F(1), F(3), F(CLOSE)  # Numba's literals are double precision
 
 
@@ -29,67 +30,132 @@ def maximum(a: Any, b: Any) -> Any:
 
 
 @Loop
-def angles(rho_tile: Any, side_tile: Any, inverse_rows: Any, inverse_columns: Any) -> int:
-    """Gap, in place of the inner products, and side; the number of pairs that are too close for them."""
+def angles(
+    rho_tile: Any, side_tile: Any, inverse_rows: Any, inverse_columns: Any, with_side: bool, square: bool
+) -> int:
+    """Gap, in place of the inner products, and side, or the sign of gap; the number of pairs too close for them."""
     close = 0
     for i in range(rho_tile.shape[0]):
         inverse1 = inverse_rows[i, 0]
         for j in range(rho_tile.shape[1]):
             rho = rho_tile[i, j] * inverse1 * inverse_columns[0, j]
             size = abs(rho)
-            rho_tile[i, j] = HALF * (ONE - size)
-            side_tile[i, j] = -ONE if rho < ZERO else ONE
+            gap = abs(HALF * (ONE - size))  # not negative: it may carry a sign
+            if with_side:
+                rho_tile[i, j] = gap
+                side_tile[i, j] = -ONE if rho < ZERO else ONE
+            else:
+                rho_tile[i, j] = -gap if rho < ZERO else gap
             close += size > CLOSEST
+        if square:  # one point
+            close -= rho_tile[i, i] < HALF * (ONE - CLOSEST)
+            rho_tile[i, i] = ZERO
     return close
 
 
-def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice) -> tuple[Any, Any]:
-    """Gap and side of a tile of pairs of inputs, from their inner products (which are overwritten)."""
-    side = np.empty_like(rho)
-    close = angles(rho, side, one.inverse[i, None], two.inverse[None, j])
-    places = np.nonzero(rho < HALF * (ONE - CLOSEST)) if close else (np.empty(0, int), np.empty(0, int))
-    found: tuple[Any, Any] = refined_angles(rho, side, places, one, two, i, j)
-    return found
+def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, signed: bool = False) -> tuple[Any, Any]:
+    """Gap and side of a tile of pairs of inputs, from their inner products (which are overwritten).
+
+    ``signed``: the side is the sign of gap, for there are tiles enough in the cache without one of sides.
+    """
+    side = np.empty((1, 1) if signed else rho.shape, F)
+    close = angles(rho, side, one.inverse[i, None], two.inverse[None, j], not signed, square)
+    side = None if signed else side
+    places = np.nonzero(np.abs(rho) < HALF * (ONE - CLOSEST)) if close else (np.empty(0, int), np.empty(0, int))
+    refine_angles(rho, side, places, one, two, i, j, square)
+    return rho, side
 
 
 @Loop
 def polynomials(
-    gap_tile: Any, side_tile: Any, flat: Any, bits: Any, behind: Any, ahead: Any, first: int, step: int,
-    root_rows: Any, root_columns: Any, out_tile: Any,
+    gap_tile: Any, bits: Any, behind: Any, ahead: Any, flat: Any, first: int, step: int,
+    root_rows: Any, root_columns: Any, out_any: Any, square: bool,
 ) -> None:  # fmt: skip
-    """A kernel from its table, row by row: first the piece and the place in it of each pair, then the polynomials."""
+    """A kernel from its table, row by row: first the piece and the place in it of each pair, then the polynomials.
+
+    The side is the sign of gap. The second loop is not vector code: gathers are
+    slower than loads.
+    """
     width = gap_tile.shape[1]
-    digits = gap_tile.view(bits.dtype)
     keys, rest = np.empty(width, bits.dtype), np.empty(width, bits.dtype)
     t = rest.view(gap_tile.dtype)
+    shift_left, shift_right, mantissa, two, magnitude = bits[0], bits[1], bits[2], bits[3], bits[4]
+    lift_behind, low_behind, high_behind = behind[0], behind[1], behind[2]
+    lift_ahead, low_ahead, high_ahead = ahead[0], ahead[1], ahead[2]
     for i in range(gap_tile.shape[0]):
-        for j in range(width):
-            lift = ahead[0] if side_tile[i, j] > ZERO else behind[0]
-            low = ahead[1] if side_tile[i, j] > ZERO else behind[1]
-            high = ahead[2] if side_tile[i, j] > ZERO else behind[2]
-            keys[j] = min(max((digits[i, j] >> bits[1]) + lift, low), high)
-            rest[j] = ((digits[i, j] << bits[0]) & bits[2]) | bits[3]
+        start = i + 1 if square else 0
+        digits, columns, out = gap_tile[i, start:].view(bits.dtype), root_columns[0, start:], out_any[i, start:]
+        for j in range(width - start):
+            size = digits[j] & magnitude
+            lift = lift_behind if digits[j] < 0 else lift_ahead
+            low = low_behind if digits[j] < 0 else low_ahead
+            high = high_behind if digits[j] < 0 else high_ahead
+            keys[j] = min(max((size >> shift_right) + lift, low), high) * step + first
+            rest[j] = ((size << shift_left) & mantissa) | two
         root = root_rows[i, 0]
-        for j in range(width):
-            place = np.uint64(keys[j]) * np.uint64(step) + np.uint64(first)
+        for j in range(width - start):
+            place = np.uint64(keys[j])
             u = t[j] - THREE
             total = flat[place + np.uint64(DEGREE)]
             for d in range(DEGREE - 1, -1, -1):
                 total = total * u + flat[place + np.uint64(d)]
-            out_tile[i, j] = root * root_columns[0, j] * total
+            out[j] = root * columns[j] * total
 
 
-def looked_up(table: Any, gap: Any, side: Any, roots: Any) -> list[Any]:
-    """The kernels of a tile from their table in the angle; ``roots`` are sqrt(K_ii) and sqrt(K_jj) of each kernel."""
-    bits = np.array([table.bits, table.shift, table.mantissa, table.two])
-    (low, high), pieces = table.floors, len(table.coefficients)
+def looked_up(
+    table: Any, rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, tiles: dict[str, Any]
+) -> None:
+    """Write the kernels of a tile from their table in the angle; of one on the diagonal, what is right of it."""
+    gap, _ = first_angles(rho, one, two, i, j, square, signed=True)
+    bits = np.array([table.bits, table.shift, table.mantissa, table.two, table.integer(np.iinfo(table.integer).max)])
+    (low, high), (pieces, kernels, size) = table.floors, table.coefficients.shape
     behind = np.array([table.lifts[0], low, high - 1], bits.dtype)
     ahead = np.array([table.lifts[1], high, pieces - 1], bits.dtype)
-    _, kernels, size = table.coefficients.shape
-    found = []
-    for k, (root1, root2) in enumerate(roots):
-        out = np.empty_like(gap)
-        place = k * size, kernels * size
-        polynomials(gap, side, table.coefficients.ravel(), bits, behind, ahead, *place, root1, root2, out)
-        found.append(out)
-    return found
+    flat = table.coefficients.ravel()
+    for k, (name, tile) in enumerate(tiles.items()):
+        out = tile if tile.dtype == F else np.empty_like(gap)
+        roots = one.root[name][i, None], two.root[name][None, j]
+        polynomials(gap, bits, behind, ahead, flat, k * size, kernels * size, *roots, out, square)
+        if out is not tile:
+            tile[...] = out
+
+
+@Loop
+def transposed(tile_any: Any, out_any: Any) -> None:
+    """Write the transpose of a tile, a cache line of it at a time."""
+    height, width = tile_any.shape
+    for i in range(0, height, LINE):
+        for j in range(0, width, LINE):
+            for b in range(j, min(j + LINE, width)):
+                for a in range(i, min(i + LINE, height)):
+                    out_any[b, a] = tile_any[a, b]
+
+
+@Loop
+def reflected(square_any: Any, diagonal: Any) -> None:
+    """Make a matrix symmetric: its upper half, and that diagonal."""
+    n = len(square_any)
+    for i in range(0, n, LINE):
+        for j in range(i, n, LINE):
+            for b in range(j, min(j + LINE, n)):
+                for a in range(i, min(i + LINE, b)):
+                    square_any[b, a] = square_any[a, b]
+    for i in range(n):
+        square_any[i, i] = diagonal[i]
+
+
+def transpose(tile: Any, out: Any) -> None:
+    """Write the transpose of a tile."""
+    if out.dtype == F:
+        transposed(tile, out)
+    else:
+        out[...] = tile.T
+
+
+def reflect(square: Any, diagonal: Any) -> None:
+    """Make a matrix symmetric: its upper half, and that diagonal."""
+    if square.dtype == F:
+        reflected(square, diagonal)
+    else:
+        upper = np.triu(square, 1)
+        square[...] = upper + upper.T + np.diag(diagonal)

@@ -14,7 +14,7 @@ class NumbaWriter(ModuleWriter):
     imports_first = ("import sys", *ModuleWriter.imports_first)
     imports = ("import numba", "import numpy as np")
     opening = definitions(own_text("compiling"))
-    tile = (256, 512)
+    tile, zonal_tile = (256, 512), (512, 512)
     library = "Numba"
     pair_printer = NumbaPrinter
 

@@ -54,7 +54,8 @@ class NumexprWriter(ModuleWriter):
     """Statements about pairs become ``evaluate("expression", operands)``."""
 
     imports = ("import numexpr", "import numpy as np")
-    tile, block = (64, 1024), 1024
+    tile = zonal_tile = (64, 1024)
+    block = 1024
     library = "numexpr"
     pair_printer = NumexprPrinter
     helpers = definitions(inspect.getsource(evaluator))

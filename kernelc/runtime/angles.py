@@ -12,17 +12,26 @@ CLOSE = 0.995  # |ρ| from which on 1 - |ρ| has lost too many digits
 PAIRS = 2**18  # numbers in the rows of close pairs that are compared at once
 
 
-def refined_angles(
-    gap: Any, side: Any, close: tuple[Any, Any], one: Any, two: Any, i: slice, j: slice
-) -> tuple[Any, Any]:
-    """Gap and side with the gaps of the ``close`` pairs, given by their places in the tile, computed anew."""
-    for part in panels(len(close[0]), max(1, PAIRS // one.x.shape[1])):
-        k, m = close[0][part], close[1][part]
-        gap[k, m] = close_gaps(one, two, i.start + k, j.start + m, side[k, m])
+def refine_angles(
+    gap: Any, side: Any, close: tuple[Any, Any], one: Any, two: Any, i: slice, j: slice, square: bool
+) -> None:
+    """Compute the gaps of the ``close`` pairs anew, given by their places in the tile; side None: the signs of gap.
+
+    ``square``: the tile begins on the diagonal, where pairs are one point.
+    """
+    rows, columns = close
+    if square and len(rows):
+        apart = rows != columns
+        rows, columns = rows[apart], columns[apart]
+        np.fill_diagonal(gap[:, : len(gap)], 0)
+    for part in panels(len(rows), max(1, PAIRS // one.x.shape[1])):
+        k, m = rows[part], columns[part]
+        sign = np.copysign(F(1), gap[k, m]) if side is None else side[k, m]
+        found = close_gaps(one, two, i.start + k, j.start + m, sign)
+        gap[k, m] = found if side is not None else np.copysign(found, sign)
     zero1, zero2 = one.inverse[i] == 0, two.inverse[j] == 0
     if zero1.any() and zero2.any():
         gap[np.ix_(zero1, zero2)] = 0  # rows at the origin are one point
-    return gap, side
 
 
 def close_gaps(one: Any, two: Any, i: Any, j: Any, side: Any) -> Any:

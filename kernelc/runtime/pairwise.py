@@ -6,10 +6,10 @@ import numpy as np
 
 F: Any = np.float64  # stand-ins for what a generated module defines itself
 CLOSE: Any = None
-refined_angles: Any = None
+refine_angles: Any = None
 
 
-def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice) -> tuple[Any, Any]:
+def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool) -> tuple[Any, Any]:
     """Gap and side of a tile of pairs of inputs, from their inner products (which are overwritten)."""
     rho *= one.inverse[i, None]
     rho *= two.inverse[None, j]
@@ -18,14 +18,27 @@ def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice) -> tuple[Any,
     close = np.nonzero(rho > CLOSE)
     gap = np.subtract(1, rho, out=rho)
     gap *= F(0.5)
-    angles: tuple[Any, Any] = refined_angles(gap, side, close, one, two, i, j)
-    return angles
+    refine_angles(gap, side, close, one, two, i, j, square)
+    return gap, side
 
 
-def looked_up(table: Any, gap: Any, side: Any, roots: Any) -> list[Any]:
-    """The kernels of a tile from their table in the angle; ``roots`` are sqrt(K_ii) and sqrt(K_jj) of each kernel."""
-    found = table(gap, side)
-    for value, (root1, root2) in zip(found, roots, strict=True):
-        value *= root1
-        value *= root2
-    return found  # type: ignore[no-any-return]
+def looked_up(
+    table: Any, rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, tiles: dict[str, Any]
+) -> None:
+    """Write the kernels of a tile from their table in the angle."""
+    values = table(*first_angles(rho, one, two, i, j, square))
+    for value, (name, tile) in zip(values, tiles.items(), strict=True):
+        value *= one.root[name][i, None]
+        value *= two.root[name][None, j]
+        tile[...] = value
+
+
+def reflect(square: Any, diagonal: Any) -> None:
+    """Make a matrix symmetric: its upper half, and that diagonal."""
+    upper = np.triu(square, 1)
+    square[...] = upper + upper.T + np.diag(diagonal)
+
+
+def transpose(tile: Any, out: Any) -> None:
+    """Write the transpose of a tile."""
+    out[...] = tile.T

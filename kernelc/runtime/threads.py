@@ -1,9 +1,12 @@
 """How many threads share the blocks of a matrix, and libraries with threads of their own kept to one each."""
 
+import collections
 import functools
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
 from typing import Any
@@ -72,3 +75,31 @@ def one_thread_each(workers: int) -> Iterator[None]:
     """
     with library_on_one_thread(), blas_on_one_thread() if workers > 1 else nullcontext():
         yield
+
+
+def share_out(
+    work: Callable[[Any], None], items: list[Any], workers: int, progress: Callable[[float], None] | None = None
+) -> None:
+    """Do ``work(item)`` for all items, each in the thread that is free first; ``progress`` gets the share done.
+
+    One that fails, or an interrupt, ends all as soon as the items that they have begun are done.
+    """
+    left, done, one = iter(items), itertools.count(1), threading.Lock()
+
+    def some(_: int) -> None:
+        try:
+            for item in left:  # one that no other thread has taken
+                work(item)
+                with one:
+                    share = next(done) / len(items)
+                    if progress is not None:
+                        progress(share)
+        finally:
+            collections.deque(left, 0)  # nothing is left to the others
+
+    workers = min(workers, len(items))
+    with ThreadPoolExecutor(max(1, workers)) as pool, one_thread_each(workers):
+        try:
+            collections.deque(pool.map(some, range(workers)) if workers > 1 else map(some, range(1)), 0)
+        finally:
+            collections.deque(left, 0)

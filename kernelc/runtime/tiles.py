@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 F: Any = np.float64  # stand-ins for what a generated module defines itself
-TILE, BLOCK, NO_NTK = (64, 512), 512, ""
+TILE, ZONAL_TILE, BLOCK, NO_NTK = (64, 512), (64, 512), 512, ""
 BLOCKS: Any = ()
 DD: Any = None
 Rows: Any = None
@@ -17,8 +17,11 @@ checked: Any = None
 panels: Any = None
 first_angles: Any = None
 looked_up: Any = None
+reflect: Any = None
+transpose: Any = None
 collapsed: Any = None
 one_thread_each: Any = None
+share_out: Any = None
 threads: Any = None
 
 
@@ -74,6 +77,7 @@ class Gram:
         self.mirrored = two is one
         self.zonal = collapsed(one, two, parameters, get)
         self.block = BLOCK if max(self.shape) >= 4 * BLOCK else BLOCK // 2
+        self.tile = TILE if self.zonal is None else ZONAL_TILE
         self.workers = threads()
         self.local = threading.local()  # a thread's own room for products
 
@@ -89,14 +93,9 @@ class Gram:
         def write(at: tuple[slice, slice]) -> None:
             i, j = at
             there = outs if self.mirrored and i != j else {}
-            self._write(i, j, {k: out[i, j] for k, out in outs.items()}, {k: out[j, i].T for k, out in there.items()})
+            self._write(i, j, {k: out[i, j] for k, out in outs.items()}, {k: out[j, i] for k, out in there.items()})
 
-        blocks = self._blocks()
-        workers = min(self.workers, len(blocks))
-        with ThreadPoolExecutor(max(1, workers)) as pool, one_thread_each(workers):
-            for done, _ in enumerate(pool.map(write, blocks) if workers > 1 else map(write, blocks), 1):
-                if progress is not None:
-                    progress(done / len(blocks))
+        share_out(write, self._blocks(), self.workers, progress)
 
     def blocks(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """(rows, columns, kernels) for blocks that cover the matrix; of a symmetric one half is computed."""
@@ -123,7 +122,7 @@ class Gram:
         return [(i, j) for i in rows for j in columns if not (self.mirrored and j.start < i.start)]
 
     def _write(self, i: slice, j: slice, here: dict[str, Any], there: dict[str, Any]) -> None:
-        """Write block (i, j) into ``here``, and into ``there`` as well."""
+        """Write block (i, j) into ``here``, and its transpose into ``there`` if that is not empty."""
         if not hasattr(self.local, "room"):
             np.empty(2 * self.block * self.block, F)  # freed at once: glibc keeps blocks up to this size from now on
             self.local.room = np.empty(self.block * self.block, F)
@@ -131,7 +130,7 @@ class Gram:
         rho = self.local.room[: shape[0] * shape[1]].reshape(shape)
         np.matmul(self.one.panel(i), self.two.panel(j).T, out=rho)
         diagonal = self.mirrored and i == j
-        for r, c in itertools.product(panels(shape[0], TILE[0]), panels(shape[1], TILE[1])):
+        for r, c in itertools.product(panels(shape[0], self.tile[0]), panels(shape[1], self.tile[1])):
             if not diagonal:
                 self._put(rho, r, c, i, j, here, there)
             elif c.stop > r.start:  # from the diagonal on
@@ -140,28 +139,30 @@ class Gram:
     def _put(
         self, rho: Any, r: slice, c: slice, i: slice, j: slice, here: dict[str, Any], there: dict[str, Any]
     ) -> None:
-        """Write the tile at (r, c) of block (i, j) into ``here`` and, if that is not empty, into ``there``.
+        """Write the tile at (r, c) of block (i, j) into ``here``, and its transpose into ``there``."""
+        rows, columns = shifted(r, i), shifted(c, j)
+        height = r.stop - r.start
+        square = here is there and r.start == c.start  # it begins with one on the diagonal
+        tiles = {name: out[r, c] for name, out in here.items()}
+        self._fill(tiles, np.ascontiguousarray(rho[r, c]), rows, columns, square)
+        for name, tile in tiles.items():
+            if square:
+                reflect(tile[:, :height], self.one.diagonal[name][rows])
+                tile, c = tile[:, height:], slice(r.stop, c.stop)
+            if there and tile.size:
+                transpose(tile, there[name][c, r])
 
-        On the diagonal both are the block itself, and ``there`` stands for its transpose.
+    def _fill(self, tiles: dict[str, Any], rho: Any, i: slice, j: slice, square: bool) -> None:
+        """Write the kernels of rows i against rows j; ``rho``, their inner products, may be overwritten.
+
+        ``square`` says that the tile begins with a square on the diagonal, of which the upper half is of interest.
         """
-        rows = shifted(r, i)
-        for name, value in self._tile(np.ascontiguousarray(rho[r, c]), rows, shifted(c, j)).items():
-            if here is there and r.start == c.start:  # the square on the diagonal
-                upper = np.triu(value[:, : len(value)], 1)
-                value[:, : len(value)] = upper + upper.T + np.diag(self.one.diagonal[name][rows])
-            here[name][r, c] = value
-            if here is there:
-                here[name][c, r] = value.T
-            elif there:
-                there[name][r, c] = value
-
-    def _tile(self, rho: Any, i: slice, j: slice) -> dict[str, Any]:
-        """The kernels of rows i against rows j, whose inner products are ``rho``."""
-        gap, side = first_angles(rho, self.one, self.two, i, j)
-        if self.zonal is None:
-            return layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
-        roots = [(self.one.root[name][i, None], self.two.root[name][None, j]) for name in self.get]
-        return dict(zip(self.get, looked_up(self.zonal, gap, side, roots), strict=True))
+        if self.zonal is not None:
+            return looked_up(self.zonal, rho, self.one, self.two, i, j, square, tiles)
+        gap, side = first_angles(rho, self.one, self.two, i, j, square)
+        values = layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
+        for name, tile in tiles.items():
+            tile[...] = values[name]
 
 
 def shifted(part: slice, base: slice) -> slice:

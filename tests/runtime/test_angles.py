@@ -22,18 +22,27 @@ def whole():
         patch.setattr(angles, "panels", rows.panels)
         for file in (pairwise, loops):
             patch.setattr(file, "CLOSE", angles.CLOSE)
-            patch.setattr(file, "refined_angles", angles.refined_angles)
+            patch.setattr(file, "refine_angles", angles.refine_angles)
         yield
 
 
-@pytest.fixture(params=[pairwise, loops], ids=["numpy", "numba"], scope="module")
+def signed(*arguments):
+    """Gap and side as the loops for tables have them: the side is the sign of gap, also of 0."""
+    gap, nothing = loops.first_angles(*arguments, signed=True)
+    assert nothing is None
+    return np.abs(gap), np.copysign(1.0, gap)
+
+
+@pytest.fixture(
+    params=[pairwise.first_angles, loops.first_angles, signed], ids=["numpy", "numba", "signed"], scope="module"
+)
 def first_angles(request):
     """Gap and side of some rows of x and some rows of y, from their inner products."""
 
-    def found(x, y, i=None, j=None):
+    def found(x, y, i=None, j=None, square=False):
         one, two = (rows.Rows(np.asarray(v, dtype=float), {}, ()) for v in (x, y))
         i, j = i or slice(0, len(one.x)), j or slice(0, len(two.x))
-        return request.param.first_angles(one.panel(i) @ two.panel(j).T, one, two, i, j)
+        return request.param(one.panel(i) @ two.panel(j).T, one, two, i, j, square)
 
     return found
 
@@ -112,6 +121,24 @@ def test_every_close_pair_of_a_tile_is_found(first_angles, monkeypatch):
     assert np.abs(side * (1 - 2 * gap) - cosine).max() < 1e-15
     monkeypatch.setattr(angles, "PAIRS", 20)
     assert np.array_equal(first_angles(x, y, i, j), (gap, side))
+
+
+def test_on_the_diagonal_rows_are_one_point(first_angles, monkeypatch):
+    """And are not compared with themselves; others that are close are, also to the right of the square."""
+    x = np.random.default_rng(3).standard_normal((6, 4))
+    x[3], x[4] = -x[1] * (1 + 1e-10 * np.arange(4)), 0.0
+    pairs = []
+    compared = angles.close_gaps
+    monkeypatch.setattr(angles, "close_gaps", lambda *a: pairs.extend(zip(a[2], a[3], strict=True)) or compared(*a))
+    gap, side = first_angles(x, x, slice(1, 5), slice(1, 6), square=True)
+    assert (np.diag(gap[:, :4]) == 0).all()
+    assert sorted(map(tuple, pairs)) == [(1, 3), (3, 1)]
+    pairs.clear()
+    expected = first_angles(x, x, slice(1, 5), slice(1, 6))
+    assert (1, 1) in pairs
+    off = ~np.eye(4, 5, dtype=bool)
+    assert np.array_equal(gap[off], expected[0][off])
+    assert np.array_equal(side[off], expected[1][off])
 
 
 def test_close_rows_of_every_size(first_angles):

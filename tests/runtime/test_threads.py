@@ -1,6 +1,10 @@
 """How many threads share a matrix, and libraries kept to one each meanwhile."""
 
+import signal
 import sys
+import threading
+import time
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -91,3 +95,47 @@ def test_the_last_of_several_users_restores_what_the_first_found(library):
     assert blas() == {1}
     second.__exit__(None, None, None)
     assert blas() == before
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_every_item_is_done_once(monkeypatch, workers):
+    monkeypatch.setattr(threads, "one_thread_each", lambda workers: nullcontext())
+    done, shares = [], []
+    threads.share_out(done.append, list(range(100)), workers, shares.append)
+    assert sorted(done) == list(range(100))
+    assert shares == [(k + 1) / 100 for k in range(100)]
+    threads.share_out(done.append, [], workers, shares.append)
+    assert len(done) == len(shares) == 100
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_ends_the_others_too(monkeypatch, workers):
+    monkeypatch.setattr(threads, "one_thread_each", lambda workers: nullcontext())
+    done = []
+
+    def work(item):
+        if item == 3:
+            raise ZeroDivisionError
+        time.sleep(0.01)
+        done.append(item)
+
+    with pytest.raises(ZeroDivisionError):
+        threads.share_out(work, list(range(1000)), workers)
+    assert len(done) < 10
+
+
+def test_an_interrupt_ends_the_work(monkeypatch):
+    """As Ctrl-C does, which reaches the main thread alone, while others work."""
+    monkeypatch.setattr(threads, "one_thread_each", lambda workers: nullcontext())
+    done = []
+
+    def work(item):
+        if item == 0:
+            signal.raise_signal(signal.SIGINT)
+        time.sleep(0.01)
+        done.append(threading.current_thread() is threading.main_thread())
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.share_out(work, list(range(1000)), 2)
+    assert len(done) < 50
+    assert not any(done)
