@@ -75,7 +75,6 @@ class Printer:
 
     functions: ClassVar[Mapping[str, str]] = {}
     python: ClassVar[frozenset[str]] = frozenset()  # primitives of pairs that are Python whatever the backend
-    repeats: ClassVar[frozenset[str]] = frozenset()  # primitives that print an argument twice: long ones need a name
     fuses = False  # whether values that have a name, but one use, are printed inside their user
     longest = 90  # characters of an expression before its parts get lines of their own
     short = 12  # characters of an expression that may as well be printed several times
@@ -127,7 +126,6 @@ class _Writer:
             for a in instr.args:
                 if isinstance(a, str):
                     self.rates[a].add(instr.rate)
-        self.repeated = {a for i in code.instrs if i.op in self.printer.repeats for a in i.args}
         self.passed = {a for i in code.instrs if self.is_plain(i) for a in i.args}
         self.taken = {name for name, _ in code.inputs} | {i.name for i in code.instrs}
 
@@ -152,8 +150,6 @@ class _Writer:
         """Named values, what several use, what is passed to Python, and what has another rate than its user."""
         named = not instr.name.startswith("t_")
         if self.is_plain(instr) or instr.name in self.passed or (named and not self.printer.fuses):
-            return True
-        if instr.name in self.repeated and len(text.text) > self.printer.short:
             return True
         if self.rates[instr.name] - {instr.rate} or len(text.text) > self.printer.longest:
             return True

@@ -11,9 +11,8 @@ import numba
 class Loop:
     """A loop over a tile, compiled for the types of its first call; the machine code is kept on disk beside this file.
 
-    Arrays are C-contiguous, but for those whose names end in ``_any``.
-
-    There is one set of types for each loop, so that processes that compile at once all write the same.
+    There is one set of types for each loop, so that processes that compile at once all write the same. Arrays are
+    C-contiguous; those whose names end in ``_any`` may have any layout.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -41,5 +40,6 @@ class Loop:
 
 
 def _type(argument: Any, name: str) -> Any:
-    found = numba.typeof(argument)
+    """The type of an argument, for Numba."""
+    found: Any = numba.typeof(argument)  # type: ignore[no-untyped-call]
     return found.copy(layout="A") if name.endswith("_any") else found

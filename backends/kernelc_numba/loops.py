@@ -53,12 +53,14 @@ def angles(
     return close
 
 
-def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, signed: bool = False) -> tuple[Any, Any]:
+def first_angles(
+    rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, signed: bool = False
+) -> tuple[Any, Any]:
     """Gap and side of a tile of pairs of inputs, from their inner products (which are overwritten).
 
     ``signed``: the side is the sign of gap, for there are tiles enough in the cache without one of sides.
     """
-    side = np.empty((1, 1) if signed else rho.shape, F)
+    side: Any = np.empty((1, 1) if signed else rho.shape, F)
     close = angles(rho, side, one.inverse[i, None], two.inverse[None, j], not signed, square)
     side = None if signed else side
     places = np.nonzero(np.abs(rho) < HALF * (ONE - CLOSEST)) if close else (np.empty(0, int), np.empty(0, int))

@@ -6,6 +6,7 @@ in float32 code such numbers have names instead.
 """
 
 import inspect
+import re
 from typing import ClassVar
 
 from sympy import Expr
@@ -17,16 +18,16 @@ from kernelc.program import CALLS, Instr
 from kernelc.runtime import definitions
 from kernelc_numexpr import evaluator
 
+ONE_STEP = re.compile(r"[\w.]+(\*| [-+/<] )[\w.]+")
+
 
 class NumexprPrinter(NumPyPrinter):
     """numexpr expressions for pairs; whatever has another rate stays NumPy."""
 
-    python: ClassVar = frozenset(("sqrt", "exp", "expm1", "sin", "cos", "asin", "atan2"))  # vector code in NumPy
-    functions_of_pairs: ClassVar = {
-        "abs": "abs({0})", "where": "where({0}, {1}, {2})", "and": "(({0}) & ({1}))",
-        "min": "where({1} < {0}, {1}, {0})", "max": "where({0} < {1}, {1}, {0})",  # its own take three times as long
-    }  # fmt: skip
-    repeats: ClassVar = frozenset({"min", "max"})
+    python: ClassVar = frozenset(  # vector code in NumPy; a branch for every entry in numexpr: where, min and max
+        ("sqrt", "exp", "expm1", "sin", "cos", "asin", "atan2", "where", "min", "max")
+    )
+    functions_of_pairs: ClassVar = {"abs": "abs({0})", "and": "(({0}) & ({1}))"}
     fuses = True  # a line of its own costs a pass over a tile
     short = 24
     longest = 300
@@ -61,7 +62,9 @@ class NumexprWriter(ModuleWriter):
     helpers = definitions(inspect.getsource(evaluator))
 
     def pair_statement(self, statement: Statement) -> str:
-        """One expression, compiled on first use."""
+        """One expression, compiled on first use; NumPy, if it is a single step."""
+        if ONE_STEP.fullmatch(statement.text):
+            return f"{statement.name} = {statement.text}"
         operands = ", ".join(f"{name}={name}" for name in statement.uses)
         line = f'{statement.name} = evaluate("{statement.text}", {operands})'
         if len(line) <= 112:

@@ -15,10 +15,11 @@ def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool)
     rho *= two.inverse[None, j]
     side = np.where(rho < 0, F(-1), F(1))
     np.abs(rho, out=rho)
-    close = np.nonzero(rho > CLOSE)
+    close = rho > CLOSE
+    places = np.nonzero(close if close.any() else close[:0])
     gap = np.subtract(1, rho, out=rho)
     gap *= F(0.5)
-    refine_angles(gap, side, close, one, two, i, j, square)
+    refine_angles(gap, side, places, one, two, i, j, square)
     return gap, side
 
 

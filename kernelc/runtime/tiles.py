@@ -72,6 +72,7 @@ class Gram:
     """
 
     def __init__(self, one: Any, two: Any, parameters: dict[str, float], get: tuple[str, ...]) -> None:
+        get = tuple(dict.fromkeys(get))
         self.one, self.two, self.parameters, self.get = one, two, parameters, get
         self.shape = len(one.x), len(two.x)
         self.mirrored = two is one
@@ -158,7 +159,8 @@ class Gram:
         ``square`` says that the tile begins with a square on the diagonal, of which the upper half is of interest.
         """
         if self.zonal is not None:
-            return looked_up(self.zonal, rho, self.one, self.two, i, j, square, tiles)
+            looked_up(self.zonal, rho, self.one, self.two, i, j, square, tiles)
+            return
         gap, side = first_angles(rho, self.one, self.two, i, j, square)
         values = layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
         for name, tile in tiles.items():

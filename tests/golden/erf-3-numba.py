@@ -32,6 +32,7 @@ Written by kernelc 0.1.0. `python FILE` runs its self-test.
 """
 
 
+import collections
 import copy
 import functools
 import itertools
@@ -69,6 +70,7 @@ KERNELC_VERSION = "0.1.0"
 
 F = np.float64  # of results and of pairs; what depends on one point only is computed in float64
 TILE = (256, 512)  # rows and columns of the tiles that layers are applied to
+ZONAL_TILE = (512, 512)  # and of those that are looked up in a table
 NORMALIZE = False  # input rows onto the sphere |x|² = d
 NO_NTK = ''  # why there is no NTK; empty where there is one
 CAREFUL = True  # what depends on one point only in double-double
@@ -83,7 +85,8 @@ C3 = F(1.2732395447351628)  # 4/pi
 class Loop:
     """A loop over a tile, compiled for the types of its first call; the machine code is kept on disk beside this file.
 
-    There is one set of types for each loop, so that processes that compile at once all write the same.
+    There is one set of types for each loop, so that processes that compile at once all write the same. Arrays are
+    C-contiguous; those whose names end in ``_any`` may have any layout.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -94,10 +97,12 @@ class Loop:
         """Run the loop."""
         if self.compiled is None:
             with self.lock:
-                self.compiled = self.compiled or self._compile(tuple(map(numba.typeof, arguments)))
+                self.compiled = self.compiled or self._compile(arguments)
         return self.compiled(*arguments)
 
-    def _compile(self, types: tuple[Any, ...]) -> Any:
+    def _compile(self, arguments: tuple[Any, ...]) -> Any:
+        names = self.function.__code__.co_varnames
+        types = tuple(_type(argument, name) for argument, name in zip(arguments, names, strict=False))
         options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
         module = sys.modules.get(self.function.__module__)
         if module and vars(module) is self.function.__globals__:  # Numba finds kept code by its module's name
@@ -106,6 +111,12 @@ class Loop:
             except Exception:  # there is no place to keep it, or what was kept is damaged
                 pass
         return numba.njit(types, **options)(self.function)
+
+
+def _type(argument: Any, name: str) -> Any:
+    """The type of an argument, for Numba."""
+    found: Any = numba.typeof(argument)  # type: ignore[no-untyped-call]
+    return found.copy(layout="A") if name.endswith("_any") else found
 
 
 # ---- The layers: what each does to one point, and to a pair of points ------------------------------------
@@ -512,17 +523,26 @@ CLOSE = 0.995  # |ρ| from which on 1 - |ρ| has lost too many digits
 PAIRS = 2**18  # numbers in the rows of close pairs that are compared at once
 
 
-def refined_angles(
-    gap: Any, side: Any, close: tuple[Any, Any], one: Any, two: Any, i: slice, j: slice
-) -> tuple[Any, Any]:
-    """Gap and side with the gaps of the ``close`` pairs, given by their places in the tile, computed anew."""
-    for part in panels(len(close[0]), max(1, PAIRS // one.x.shape[1])):
-        k, m = close[0][part], close[1][part]
-        gap[k, m] = close_gaps(one, two, i.start + k, j.start + m, side[k, m])
+def refine_angles(
+    gap: Any, side: Any, close: tuple[Any, Any], one: Any, two: Any, i: slice, j: slice, square: bool
+) -> None:
+    """Compute the gaps of the ``close`` pairs anew, given by their places in the tile; side None: the signs of gap.
+
+    ``square``: the tile begins on the diagonal, where pairs are one point.
+    """
+    rows, columns = close
+    if square and len(rows):
+        apart = rows != columns
+        rows, columns = rows[apart], columns[apart]
+        np.fill_diagonal(gap[:, : len(gap)], 0)
+    for part in panels(len(rows), max(1, PAIRS // one.x.shape[1])):
+        k, m = rows[part], columns[part]
+        sign = np.copysign(F(1), gap[k, m]) if side is None else side[k, m]
+        found = close_gaps(one, two, i.start + k, j.start + m, sign)
+        gap[k, m] = found if side is not None else np.copysign(found, sign)
     zero1, zero2 = one.inverse[i] == 0, two.inverse[j] == 0
     if zero1.any() and zero2.any():
         gap[np.ix_(zero1, zero2)] = 0  # rows at the origin are one point
-    return gap, side
 
 
 def close_gaps(one: Any, two: Any, i: Any, j: Any, side: Any) -> Any:
@@ -566,6 +586,7 @@ def unlike_gaps(one: Any, two: Any, i: Any, j: Any, side: Any) -> Any:
     return 0.25 * np.einsum("ij,ij->i", apart, apart)
 
 
+LINE = 64 // np.dtype(F).itemsize  # numbers in a cache line
 ZERO, HALF, ONE, THREE, CLOSEST = F(0), F(0.5), F(1), F(3), F(CLOSE)  # Numba's literals are double precision
 
 
@@ -582,70 +603,137 @@ def maximum(a: Any, b: Any) -> Any:
 
 
 @Loop
-def angles(rho_tile: Any, side_tile: Any, inverse_rows: Any, inverse_columns: Any) -> int:
-    """Gap, in place of the inner products, and side; the number of pairs that are too close for them."""
+def angles(
+    rho_tile: Any, side_tile: Any, inverse_rows: Any, inverse_columns: Any, with_side: bool, square: bool
+) -> int:
+    """Gap, in place of the inner products, and side, or the sign of gap; the number of pairs too close for them."""
     close = 0
     for i in range(rho_tile.shape[0]):
         inverse1 = inverse_rows[i, 0]
         for j in range(rho_tile.shape[1]):
             rho = rho_tile[i, j] * inverse1 * inverse_columns[0, j]
             size = abs(rho)
-            rho_tile[i, j] = HALF * (ONE - size)
-            side_tile[i, j] = -ONE if rho < ZERO else ONE
+            gap = abs(HALF * (ONE - size))  # not negative: it may carry a sign
+            if with_side:
+                rho_tile[i, j] = gap
+                side_tile[i, j] = -ONE if rho < ZERO else ONE
+            else:
+                rho_tile[i, j] = -gap if rho < ZERO else gap
             close += size > CLOSEST
+        if square:  # one point
+            close -= rho_tile[i, i] < HALF * (ONE - CLOSEST)
+            rho_tile[i, i] = ZERO
     return close
 
 
-def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice) -> tuple[Any, Any]:
-    """Gap and side of a tile of pairs of inputs, from their inner products (which are overwritten)."""
-    side = np.empty_like(rho)
-    close = angles(rho, side, one.inverse[i, None], two.inverse[None, j])
-    places = np.nonzero(rho < HALF * (ONE - CLOSEST)) if close else (np.empty(0, int), np.empty(0, int))
-    found: tuple[Any, Any] = refined_angles(rho, side, places, one, two, i, j)
-    return found
+def first_angles(
+    rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, signed: bool = False
+) -> tuple[Any, Any]:
+    """Gap and side of a tile of pairs of inputs, from their inner products (which are overwritten).
+
+    ``signed``: the side is the sign of gap, for there are tiles enough in the cache without one of sides.
+    """
+    side: Any = np.empty((1, 1) if signed else rho.shape, F)
+    close = angles(rho, side, one.inverse[i, None], two.inverse[None, j], not signed, square)
+    side = None if signed else side
+    places = np.nonzero(np.abs(rho) < HALF * (ONE - CLOSEST)) if close else (np.empty(0, int), np.empty(0, int))
+    refine_angles(rho, side, places, one, two, i, j, square)
+    return rho, side
 
 
 @Loop
 def polynomials(
-    gap_tile: Any, side_tile: Any, flat: Any, bits: Any, behind: Any, ahead: Any, first: int, step: int,
-    root_rows: Any, root_columns: Any, out_tile: Any,
+    gap_tile: Any, bits: Any, behind: Any, ahead: Any, flat: Any, first: int, step: int,
+    root_rows: Any, root_columns: Any, out_any: Any, square: bool,
 ) -> None:  # fmt: skip
-    """A kernel from its table, row by row: first the piece and the place in it of each pair, then the polynomials."""
+    """A kernel from its table, row by row: first the piece and the place in it of each pair, then the polynomials.
+
+    The side is the sign of gap. The second loop is not vector code: gathers are
+    slower than loads.
+    """
     width = gap_tile.shape[1]
-    digits = gap_tile.view(bits.dtype)
     keys, rest = np.empty(width, bits.dtype), np.empty(width, bits.dtype)
     t = rest.view(gap_tile.dtype)
+    shift_left, shift_right, mantissa, two, magnitude = bits[0], bits[1], bits[2], bits[3], bits[4]
+    lift_behind, low_behind, high_behind = behind[0], behind[1], behind[2]
+    lift_ahead, low_ahead, high_ahead = ahead[0], ahead[1], ahead[2]
     for i in range(gap_tile.shape[0]):
-        for j in range(width):
-            lift = ahead[0] if side_tile[i, j] > ZERO else behind[0]
-            low = ahead[1] if side_tile[i, j] > ZERO else behind[1]
-            high = ahead[2] if side_tile[i, j] > ZERO else behind[2]
-            keys[j] = min(max((digits[i, j] >> bits[1]) + lift, low), high)
-            rest[j] = ((digits[i, j] << bits[0]) & bits[2]) | bits[3]
+        start = i + 1 if square else 0
+        digits, columns, out = gap_tile[i, start:].view(bits.dtype), root_columns[0, start:], out_any[i, start:]
+        for j in range(width - start):
+            size = digits[j] & magnitude
+            lift = lift_behind if digits[j] < 0 else lift_ahead
+            low = low_behind if digits[j] < 0 else low_ahead
+            high = high_behind if digits[j] < 0 else high_ahead
+            keys[j] = min(max((size >> shift_right) + lift, low), high) * step + first
+            rest[j] = ((size << shift_left) & mantissa) | two
         root = root_rows[i, 0]
-        for j in range(width):
-            place = np.uint64(keys[j]) * np.uint64(step) + np.uint64(first)
+        for j in range(width - start):
+            place = np.uint64(keys[j])
             u = t[j] - THREE
             total = flat[place + np.uint64(DEGREE)]
             for d in range(DEGREE - 1, -1, -1):
                 total = total * u + flat[place + np.uint64(d)]
-            out_tile[i, j] = root * root_columns[0, j] * total
+            out[j] = root * columns[j] * total
 
 
-def looked_up(table: Any, gap: Any, side: Any, roots: Any) -> list[Any]:
-    """The kernels of a tile from their table in the angle; ``roots`` are sqrt(K_ii) and sqrt(K_jj) of each kernel."""
-    bits = np.array([table.bits, table.shift, table.mantissa, table.two])
-    (low, high), pieces = table.floors, len(table.coefficients)
+def looked_up(
+    table: Any, rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, tiles: dict[str, Any]
+) -> None:
+    """Write the kernels of a tile from their table in the angle; of one on the diagonal, what is right of it."""
+    gap, _ = first_angles(rho, one, two, i, j, square, signed=True)
+    bits = np.array([table.bits, table.shift, table.mantissa, table.two, table.integer(np.iinfo(table.integer).max)])
+    (low, high), (pieces, kernels, size) = table.floors, table.coefficients.shape
     behind = np.array([table.lifts[0], low, high - 1], bits.dtype)
     ahead = np.array([table.lifts[1], high, pieces - 1], bits.dtype)
-    _, kernels, size = table.coefficients.shape
-    found = []
-    for k, (root1, root2) in enumerate(roots):
-        out = np.empty_like(gap)
-        place = k * size, kernels * size
-        polynomials(gap, side, table.coefficients.ravel(), bits, behind, ahead, *place, root1, root2, out)
-        found.append(out)
-    return found
+    flat = table.coefficients.ravel()
+    for k, (name, tile) in enumerate(tiles.items()):
+        out = tile if tile.dtype == F else np.empty_like(gap)
+        roots = one.root[name][i, None], two.root[name][None, j]
+        polynomials(gap, bits, behind, ahead, flat, k * size, kernels * size, *roots, out, square)
+        if out is not tile:
+            tile[...] = out
+
+
+@Loop
+def transposed(tile_any: Any, out_any: Any) -> None:
+    """Write the transpose of a tile, a cache line of it at a time."""
+    height, width = tile_any.shape
+    for i in range(0, height, LINE):
+        for j in range(0, width, LINE):
+            for b in range(j, min(j + LINE, width)):
+                for a in range(i, min(i + LINE, height)):
+                    out_any[b, a] = tile_any[a, b]
+
+
+@Loop
+def reflected(square_any: Any, diagonal: Any) -> None:
+    """Make a matrix symmetric: its upper half, and that diagonal."""
+    n = len(square_any)
+    for i in range(0, n, LINE):
+        for j in range(i, n, LINE):
+            for b in range(j, min(j + LINE, n)):
+                for a in range(i, min(i + LINE, b)):
+                    square_any[b, a] = square_any[a, b]
+    for i in range(n):
+        square_any[i, i] = diagonal[i]
+
+
+def transpose(tile: Any, out: Any) -> None:
+    """Write the transpose of a tile."""
+    if out.dtype == F:
+        transposed(tile, out)
+    else:
+        out[...] = tile.T
+
+
+def reflect(square: Any, diagonal: Any) -> None:
+    """Make a matrix symmetric: its upper half, and that diagonal."""
+    if square.dtype == F:
+        reflected(square, diagonal)
+    else:
+        upper = np.triu(square, 1)
+        square[...] = upper + upper.T + np.diag(diagonal)
 
 
 _scalar: Callable[[Callable[..., Any]], Callable[..., Any]] = numba.njit(
@@ -748,6 +836,34 @@ def one_thread_each(workers: int) -> Iterator[None]:
         yield
 
 
+def share_out(
+    work: Callable[[Any], None], items: list[Any], workers: int, progress: Callable[[float], None] | None = None
+) -> None:
+    """Do ``work(item)`` for all items, each in the thread that is free first; ``progress`` gets the share done.
+
+    One that fails, or an interrupt, ends all as soon as the items that they have begun are done.
+    """
+    left, done, one = iter(items), itertools.count(1), threading.Lock()
+
+    def some(_: int) -> None:
+        try:
+            for item in left:  # one that no other thread has taken
+                work(item)
+                with one:
+                    share = next(done) / len(items)
+                    if progress is not None:
+                        progress(share)
+        finally:
+            collections.deque(left, 0)  # nothing is left to the others
+
+    workers = min(workers, len(items))
+    with ThreadPoolExecutor(max(1, workers)) as pool, one_thread_each(workers):
+        try:
+            collections.deque(pool.map(some, range(workers)) if workers > 1 else map(some, range(1)), 0)
+        finally:
+            collections.deque(left, 0)
+
+
 def refine(exact: Any, flag: Any, gap: Any, *inputs: Any) -> Any:
     """``gap``, recomputed in double-double at the entries where ``flag`` holds."""
     i, j = np.nonzero(np.broadcast_to(flag, gap.shape))
@@ -795,11 +911,13 @@ class Gram:
     """
 
     def __init__(self, one: Any, two: Any, parameters: dict[str, float], get: tuple[str, ...]) -> None:
+        get = tuple(dict.fromkeys(get))
         self.one, self.two, self.parameters, self.get = one, two, parameters, get
         self.shape = len(one.x), len(two.x)
         self.mirrored = two is one
         self.zonal = collapsed(one, two, parameters, get)
         self.block = BLOCK if max(self.shape) >= 4 * BLOCK else BLOCK // 2
+        self.tile = TILE if self.zonal is None else ZONAL_TILE
         self.workers = threads()
         self.local = threading.local()  # a thread's own room for products
 
@@ -815,14 +933,9 @@ class Gram:
         def write(at: tuple[slice, slice]) -> None:
             i, j = at
             there = outs if self.mirrored and i != j else {}
-            self._write(i, j, {k: out[i, j] for k, out in outs.items()}, {k: out[j, i].T for k, out in there.items()})
+            self._write(i, j, {k: out[i, j] for k, out in outs.items()}, {k: out[j, i] for k, out in there.items()})
 
-        blocks = self._blocks()
-        workers = min(self.workers, len(blocks))
-        with ThreadPoolExecutor(max(1, workers)) as pool, one_thread_each(workers):
-            for done, _ in enumerate(pool.map(write, blocks) if workers > 1 else map(write, blocks), 1):
-                if progress is not None:
-                    progress(done / len(blocks))
+        share_out(write, self._blocks(), self.workers, progress)
 
     def blocks(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """(rows, columns, kernels) for blocks that cover the matrix; of a symmetric one half is computed."""
@@ -849,7 +962,7 @@ class Gram:
         return [(i, j) for i in rows for j in columns if not (self.mirrored and j.start < i.start)]
 
     def _write(self, i: slice, j: slice, here: dict[str, Any], there: dict[str, Any]) -> None:
-        """Write block (i, j) into ``here``, and into ``there`` as well."""
+        """Write block (i, j) into ``here``, and its transpose into ``there`` if that is not empty."""
         if not hasattr(self.local, "room"):
             np.empty(2 * self.block * self.block, F)  # freed at once: glibc keeps blocks up to this size from now on
             self.local.room = np.empty(self.block * self.block, F)
@@ -857,7 +970,7 @@ class Gram:
         rho = self.local.room[: shape[0] * shape[1]].reshape(shape)
         np.matmul(self.one.panel(i), self.two.panel(j).T, out=rho)
         diagonal = self.mirrored and i == j
-        for r, c in itertools.product(panels(shape[0], TILE[0]), panels(shape[1], TILE[1])):
+        for r, c in itertools.product(panels(shape[0], self.tile[0]), panels(shape[1], self.tile[1])):
             if not diagonal:
                 self._put(rho, r, c, i, j, here, there)
             elif c.stop > r.start:  # from the diagonal on
@@ -866,28 +979,31 @@ class Gram:
     def _put(
         self, rho: Any, r: slice, c: slice, i: slice, j: slice, here: dict[str, Any], there: dict[str, Any]
     ) -> None:
-        """Write the tile at (r, c) of block (i, j) into ``here`` and, if that is not empty, into ``there``.
+        """Write the tile at (r, c) of block (i, j) into ``here``, and its transpose into ``there``."""
+        rows, columns = shifted(r, i), shifted(c, j)
+        height = r.stop - r.start
+        square = here is there and r.start == c.start  # it begins with one on the diagonal
+        tiles = {name: out[r, c] for name, out in here.items()}
+        self._fill(tiles, np.ascontiguousarray(rho[r, c]), rows, columns, square)
+        for name, tile in tiles.items():
+            if square:
+                reflect(tile[:, :height], self.one.diagonal[name][rows])
+                tile, c = tile[:, height:], slice(r.stop, c.stop)
+            if there and tile.size:
+                transpose(tile, there[name][c, r])
 
-        On the diagonal both are the block itself, and ``there`` stands for its transpose.
+    def _fill(self, tiles: dict[str, Any], rho: Any, i: slice, j: slice, square: bool) -> None:
+        """Write the kernels of rows i against rows j; ``rho``, their inner products, may be overwritten.
+
+        ``square`` says that the tile begins with a square on the diagonal, of which the upper half is of interest.
         """
-        rows = shifted(r, i)
-        for name, value in self._tile(np.ascontiguousarray(rho[r, c]), rows, shifted(c, j)).items():
-            if here is there and r.start == c.start:  # the square on the diagonal
-                upper = np.triu(value[:, : len(value)], 1)
-                value[:, : len(value)] = upper + upper.T + np.diag(self.one.diagonal[name][rows])
-            here[name][r, c] = value
-            if here is there:
-                here[name][c, r] = value.T
-            elif there:
-                there[name][r, c] = value
-
-    def _tile(self, rho: Any, i: slice, j: slice) -> dict[str, Any]:
-        """The kernels of rows i against rows j, whose inner products are ``rho``."""
-        gap, side = first_angles(rho, self.one, self.two, i, j)
-        if self.zonal is None:
-            return layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
-        roots = [(self.one.root[name][i, None], self.two.root[name][None, j]) for name in self.get]
-        return dict(zip(self.get, looked_up(self.zonal, gap, side, roots), strict=True))
+        if self.zonal is not None:
+            looked_up(self.zonal, rho, self.one, self.two, i, j, square, tiles)
+            return
+        gap, side = first_angles(rho, self.one, self.two, i, j, square)
+        values = layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
+        for name, tile in tiles.items():
+            tile[...] = values[name]
 
 
 def shifted(part: slice, base: slice) -> slice:

@@ -33,6 +33,7 @@ Written by kernelc 0.1.0. `python FILE` runs its self-test.
 """
 
 
+import collections
 import copy
 import functools
 import itertools
@@ -72,6 +73,7 @@ KERNELC_VERSION = "0.1.0"
 
 F = np.float64  # of results and of pairs; what depends on one point only is computed in float64
 TILE = (64, 1024)  # rows and columns of the tiles that layers are applied to
+ZONAL_TILE = (64, 1024)  # and of those that are looked up in a table
 NORMALIZE = False  # input rows onto the sphere |x|² = d
 NO_NTK = ''  # why there is no NTK; empty where there is one
 CAREFUL = False  # what depends on one point only in double-double
@@ -125,37 +127,37 @@ def pair_2(gap, side, ntk, one, two, p):
     s1, = one
     s2, = two
     t1 = np.sqrt(gap)
-    t2 = evaluate("1 - gap", gap=gap)
+    t2 = 1 - gap
     t3 = np.sqrt(t2)
     t4 = np.arcsin(t1)
     t5 = (1 + slope_)*(1 + slope_)
-    t6 = 0.25*t5
-    t7 = (slope_ - 1)*(slope_ - 1)
-    t8 = evaluate(
-        "C2*(t7*(2*(gap*(C1 - 2*t4)) + 2*t4 - 2*(t1*t3)))",
-        C2=C2, t7=t7, gap=gap, C1=C1, t4=t4, t1=t1, t3=t3,
+    t6 = evaluate("0.5*(gap*t5)", gap=gap, t5=t5)
+    t7 = 0.25*t5
+    t8 = (slope_ - 1)*(slope_ - 1)
+    t9 = evaluate(
+        "C2*(t8*(2*(gap*(C1 - 2*t4)) + 2*t4 - 2*(t1*t3)))",
+        C2=C2, t8=t8, gap=gap, C1=C1, t4=t4, t1=t1, t3=t3,
     )
-    t9 = 2*(t6 + 0.25*t7)
-    t10 = 0.5*t5
-    t11 = 0.5*t7
-    t12 = evaluate(
-        "(where(side < 0, t10 - 0.5*(gap*t5), 0.5*(gap*t5)) + t8) / t9",
-        side=side, t10=t10, gap=gap, t5=t5, t8=t8, t9=t9,
-    )
-    t13 = evaluate(
-        "(where(side < 0, 0.5*(gap*t5), t10 - 0.5*(gap*t5)) + (t11 - t8)) / t9",
-        side=side, gap=gap, t5=t5, t10=t10, t11=t11, t8=t8, t9=t9,
-    )
-    t14 = evaluate("where(t13 < t12, t13, t12)", t12=t12, t13=t13)
-    t15 = evaluate("where(t13 < t12, -1, 1)", t13=t13, t12=t12)
-    gap_phi = evaluate("where(t14 < 0, 0, t14)", t14=t14)
+    t10 = 2*(t7 + 0.25*t8)
+    t11 = 0.5*t5
+    t12 = 0.5*t8
+    t13 = side < 0
+    t14 = t11 - t6
+    t15 = np.where(t13, t14, t6)
+    t16 = np.where(t13, t6, t14)
+    t17 = evaluate("(t15 + t9) / t10", t15=t15, t9=t9, t10=t10)
+    t18 = evaluate("(t16 + (t12 - t9)) / t10", t16=t16, t12=t12, t9=t9, t10=t10)
+    t19 = t18 < t17
+    t20 = np.minimum(t17, t18)
+    t21 = np.where(t19, F(-1), F(1))
+    gap_phi = np.maximum(t20, 0)
     if ntk is not None:
-        t16 = 2 / (1 + slope_*slope_)
+        t22 = 2 / (1 + slope_*slope_)
         ntk = evaluate(
-            "t16*(ntk*(t6 + C2*(t7*(C1 - 2*t4)*side))) + t16*(s1*s2*(t15*(1 - 2*gap_phi)))",
-            t16=t16, ntk=ntk, t6=t6, C2=C2, t7=t7, C1=C1, t4=t4, side=side, s1=s1, s2=s2, t15=t15, gap_phi=gap_phi,
+            "t22*(ntk*(t7 + C2*(t8*(C1 - 2*t4)*side))) + t22*(s1*s2*(t21*(1 - 2*gap_phi)))",
+            t22=t22, ntk=ntk, t7=t7, C2=C2, t8=t8, C1=C1, t4=t4, side=side, s1=s1, s2=s2, t21=t21, gap_phi=gap_phi,
         )
-    return gap_phi, t15, ntk
+    return gap_phi, t21, ntk
 
 
 BLOCKS = (
@@ -402,17 +404,26 @@ CLOSE = 0.995  # |ρ| from which on 1 - |ρ| has lost too many digits
 PAIRS = 2**18  # numbers in the rows of close pairs that are compared at once
 
 
-def refined_angles(
-    gap: Any, side: Any, close: tuple[Any, Any], one: Any, two: Any, i: slice, j: slice
-) -> tuple[Any, Any]:
-    """Gap and side with the gaps of the ``close`` pairs, given by their places in the tile, computed anew."""
-    for part in panels(len(close[0]), max(1, PAIRS // one.x.shape[1])):
-        k, m = close[0][part], close[1][part]
-        gap[k, m] = close_gaps(one, two, i.start + k, j.start + m, side[k, m])
+def refine_angles(
+    gap: Any, side: Any, close: tuple[Any, Any], one: Any, two: Any, i: slice, j: slice, square: bool
+) -> None:
+    """Compute the gaps of the ``close`` pairs anew, given by their places in the tile; side None: the signs of gap.
+
+    ``square``: the tile begins on the diagonal, where pairs are one point.
+    """
+    rows, columns = close
+    if square and len(rows):
+        apart = rows != columns
+        rows, columns = rows[apart], columns[apart]
+        np.fill_diagonal(gap[:, : len(gap)], 0)
+    for part in panels(len(rows), max(1, PAIRS // one.x.shape[1])):
+        k, m = rows[part], columns[part]
+        sign = np.copysign(F(1), gap[k, m]) if side is None else side[k, m]
+        found = close_gaps(one, two, i.start + k, j.start + m, sign)
+        gap[k, m] = found if side is not None else np.copysign(found, sign)
     zero1, zero2 = one.inverse[i] == 0, two.inverse[j] == 0
     if zero1.any() and zero2.any():
         gap[np.ix_(zero1, zero2)] = 0  # rows at the origin are one point
-    return gap, side
 
 
 def close_gaps(one: Any, two: Any, i: Any, j: Any, side: Any) -> Any:
@@ -456,26 +467,40 @@ def unlike_gaps(one: Any, two: Any, i: Any, j: Any, side: Any) -> Any:
     return 0.25 * np.einsum("ij,ij->i", apart, apart)
 
 
-def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice) -> tuple[Any, Any]:
+def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool) -> tuple[Any, Any]:
     """Gap and side of a tile of pairs of inputs, from their inner products (which are overwritten)."""
     rho *= one.inverse[i, None]
     rho *= two.inverse[None, j]
     side = np.where(rho < 0, F(-1), F(1))
     np.abs(rho, out=rho)
-    close = np.nonzero(rho > CLOSE)
+    close = rho > CLOSE
+    places = np.nonzero(close if close.any() else close[:0])
     gap = np.subtract(1, rho, out=rho)
     gap *= F(0.5)
-    angles: tuple[Any, Any] = refined_angles(gap, side, close, one, two, i, j)
-    return angles
+    refine_angles(gap, side, places, one, two, i, j, square)
+    return gap, side
 
 
-def looked_up(table: Any, gap: Any, side: Any, roots: Any) -> list[Any]:
-    """The kernels of a tile from their table in the angle; ``roots`` are sqrt(K_ii) and sqrt(K_jj) of each kernel."""
-    found = table(gap, side)
-    for value, (root1, root2) in zip(found, roots, strict=True):
-        value *= root1
-        value *= root2
-    return found  # type: ignore[no-any-return]
+def looked_up(
+    table: Any, rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, tiles: dict[str, Any]
+) -> None:
+    """Write the kernels of a tile from their table in the angle."""
+    values = table(*first_angles(rho, one, two, i, j, square))
+    for value, (name, tile) in zip(values, tiles.items(), strict=True):
+        value *= one.root[name][i, None]
+        value *= two.root[name][None, j]
+        tile[...] = value
+
+
+def reflect(square: Any, diagonal: Any) -> None:
+    """Make a matrix symmetric: its upper half, and that diagonal."""
+    upper = np.triu(square, 1)
+    square[...] = upper + upper.T + np.diag(diagonal)
+
+
+def transpose(tile: Any, out: Any) -> None:
+    """Write the transpose of a tile."""
+    out[...] = tile.T
 
 
 def threads() -> int:
@@ -541,6 +566,34 @@ def one_thread_each(workers: int) -> Iterator[None]:
         yield
 
 
+def share_out(
+    work: Callable[[Any], None], items: list[Any], workers: int, progress: Callable[[float], None] | None = None
+) -> None:
+    """Do ``work(item)`` for all items, each in the thread that is free first; ``progress`` gets the share done.
+
+    One that fails, or an interrupt, ends all as soon as the items that they have begun are done.
+    """
+    left, done, one = iter(items), itertools.count(1), threading.Lock()
+
+    def some(_: int) -> None:
+        try:
+            for item in left:  # one that no other thread has taken
+                work(item)
+                with one:
+                    share = next(done) / len(items)
+                    if progress is not None:
+                        progress(share)
+        finally:
+            collections.deque(left, 0)  # nothing is left to the others
+
+    workers = min(workers, len(items))
+    with ThreadPoolExecutor(max(1, workers)) as pool, one_thread_each(workers):
+        try:
+            collections.deque(pool.map(some, range(workers)) if workers > 1 else map(some, range(1)), 0)
+        finally:
+            collections.deque(left, 0)
+
+
 def refine(exact: Any, flag: Any, gap: Any, *inputs: Any) -> Any:
     """``gap``, recomputed in double-double at the entries where ``flag`` holds."""
     i, j = np.nonzero(np.broadcast_to(flag, gap.shape))
@@ -588,11 +641,13 @@ class Gram:
     """
 
     def __init__(self, one: Any, two: Any, parameters: dict[str, float], get: tuple[str, ...]) -> None:
+        get = tuple(dict.fromkeys(get))
         self.one, self.two, self.parameters, self.get = one, two, parameters, get
         self.shape = len(one.x), len(two.x)
         self.mirrored = two is one
         self.zonal = collapsed(one, two, parameters, get)
         self.block = BLOCK if max(self.shape) >= 4 * BLOCK else BLOCK // 2
+        self.tile = TILE if self.zonal is None else ZONAL_TILE
         self.workers = threads()
         self.local = threading.local()  # a thread's own room for products
 
@@ -608,14 +663,9 @@ class Gram:
         def write(at: tuple[slice, slice]) -> None:
             i, j = at
             there = outs if self.mirrored and i != j else {}
-            self._write(i, j, {k: out[i, j] for k, out in outs.items()}, {k: out[j, i].T for k, out in there.items()})
+            self._write(i, j, {k: out[i, j] for k, out in outs.items()}, {k: out[j, i] for k, out in there.items()})
 
-        blocks = self._blocks()
-        workers = min(self.workers, len(blocks))
-        with ThreadPoolExecutor(max(1, workers)) as pool, one_thread_each(workers):
-            for done, _ in enumerate(pool.map(write, blocks) if workers > 1 else map(write, blocks), 1):
-                if progress is not None:
-                    progress(done / len(blocks))
+        share_out(write, self._blocks(), self.workers, progress)
 
     def blocks(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """(rows, columns, kernels) for blocks that cover the matrix; of a symmetric one half is computed."""
@@ -642,7 +692,7 @@ class Gram:
         return [(i, j) for i in rows for j in columns if not (self.mirrored and j.start < i.start)]
 
     def _write(self, i: slice, j: slice, here: dict[str, Any], there: dict[str, Any]) -> None:
-        """Write block (i, j) into ``here``, and into ``there`` as well."""
+        """Write block (i, j) into ``here``, and its transpose into ``there`` if that is not empty."""
         if not hasattr(self.local, "room"):
             np.empty(2 * self.block * self.block, F)  # freed at once: glibc keeps blocks up to this size from now on
             self.local.room = np.empty(self.block * self.block, F)
@@ -650,7 +700,7 @@ class Gram:
         rho = self.local.room[: shape[0] * shape[1]].reshape(shape)
         np.matmul(self.one.panel(i), self.two.panel(j).T, out=rho)
         diagonal = self.mirrored and i == j
-        for r, c in itertools.product(panels(shape[0], TILE[0]), panels(shape[1], TILE[1])):
+        for r, c in itertools.product(panels(shape[0], self.tile[0]), panels(shape[1], self.tile[1])):
             if not diagonal:
                 self._put(rho, r, c, i, j, here, there)
             elif c.stop > r.start:  # from the diagonal on
@@ -659,28 +709,31 @@ class Gram:
     def _put(
         self, rho: Any, r: slice, c: slice, i: slice, j: slice, here: dict[str, Any], there: dict[str, Any]
     ) -> None:
-        """Write the tile at (r, c) of block (i, j) into ``here`` and, if that is not empty, into ``there``.
+        """Write the tile at (r, c) of block (i, j) into ``here``, and its transpose into ``there``."""
+        rows, columns = shifted(r, i), shifted(c, j)
+        height = r.stop - r.start
+        square = here is there and r.start == c.start  # it begins with one on the diagonal
+        tiles = {name: out[r, c] for name, out in here.items()}
+        self._fill(tiles, np.ascontiguousarray(rho[r, c]), rows, columns, square)
+        for name, tile in tiles.items():
+            if square:
+                reflect(tile[:, :height], self.one.diagonal[name][rows])
+                tile, c = tile[:, height:], slice(r.stop, c.stop)
+            if there and tile.size:
+                transpose(tile, there[name][c, r])
 
-        On the diagonal both are the block itself, and ``there`` stands for its transpose.
+    def _fill(self, tiles: dict[str, Any], rho: Any, i: slice, j: slice, square: bool) -> None:
+        """Write the kernels of rows i against rows j; ``rho``, their inner products, may be overwritten.
+
+        ``square`` says that the tile begins with a square on the diagonal, of which the upper half is of interest.
         """
-        rows = shifted(r, i)
-        for name, value in self._tile(np.ascontiguousarray(rho[r, c]), rows, shifted(c, j)).items():
-            if here is there and r.start == c.start:  # the square on the diagonal
-                upper = np.triu(value[:, : len(value)], 1)
-                value[:, : len(value)] = upper + upper.T + np.diag(self.one.diagonal[name][rows])
-            here[name][r, c] = value
-            if here is there:
-                here[name][c, r] = value.T
-            elif there:
-                there[name][r, c] = value
-
-    def _tile(self, rho: Any, i: slice, j: slice) -> dict[str, Any]:
-        """The kernels of rows i against rows j, whose inner products are ``rho``."""
-        gap, side = first_angles(rho, self.one, self.two, i, j)
-        if self.zonal is None:
-            return layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
-        roots = [(self.one.root[name][i, None], self.two.root[name][None, j]) for name in self.get]
-        return dict(zip(self.get, looked_up(self.zonal, gap, side, roots), strict=True))
+        if self.zonal is not None:
+            looked_up(self.zonal, rho, self.one, self.two, i, j, square, tiles)
+            return
+        gap, side = first_angles(rho, self.one, self.two, i, j, square)
+        values = layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
+        for name, tile in tiles.items():
+            tile[...] = values[name]
 
 
 def shifted(part: slice, base: slice) -> slice:

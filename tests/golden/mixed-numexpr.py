@@ -55,6 +55,7 @@ Written by kernelc 0.1.0. `python FILE` runs its self-test.
 """
 
 
+import collections
 import copy
 import functools
 import itertools
@@ -96,6 +97,7 @@ KERNELC_VERSION = "0.1.0"
 
 F = np.float64  # of results and of pairs; what depends on one point only is computed in float64
 TILE = (64, 1024)  # rows and columns of the tiles that layers are applied to
+ZONAL_TILE = (64, 1024)  # and of those that are looked up in a table
 NORMALIZE = False  # input rows onto the sphere |x|² = d
 NO_NTK = ''  # why there is no NTK; empty where there is one
 CAREFUL = True  # what depends on one point only in double-double
@@ -133,15 +135,19 @@ def pair_1(gap, side, ntk, one, two, p):
     """dense"""
     W1, b1, s1 = one
     W2, b2, s2 = two
+    t1 = side < 0
+    t2 = 1 - gap
+    t3 = np.where(t1, t2, gap)
+    t4 = np.where(t1, gap, t2)
     spread = evaluate("0.25*((W1 - W2)*(W1 - W2) + (b1 - b2)*(b1 - b2))", W1=W1, W2=W2, b1=b1, b2=b2)
-    near = evaluate("W1*W2*where(side < 0, 1 - gap, gap) + spread", W1=W1, W2=W2, side=side, gap=gap, spread=spread)
-    far = evaluate(
-        "W1*W2*where(side < 0, gap, 1 - gap) + b1*b2 + spread",
-        W1=W1, W2=W2, side=side, gap=gap, b1=b1, b2=b2, spread=spread,
-    )
+    near = evaluate("W1*W2*t3 + spread", W1=W1, W2=W2, t3=t3, spread=spread)
+    far = evaluate("W1*W2*t4 + b1*b2 + spread", W1=W1, W2=W2, t4=t4, b1=b1, b2=b2, spread=spread)
+    t5 = far < near
+    t6 = np.minimum(near, far)
+    t7 = np.where(t5, F(-1), F(1))
     if ntk is not None:
         ntk = evaluate("C1*(s1*s2*(side*(1 - 2*gap))) + C2", C1=C1, s1=s1, s2=s2, side=side, gap=gap, C2=C2)
-    return evaluate("where(far < near, far, near)", near=near, far=far), evaluate("where(far < near, -1, 1)", far=far, near=near), ntk
+    return t6, t7, ntk
 
 
 def row_2(q, ntk, p):
@@ -160,14 +166,18 @@ def pair_2(gap, side, ntk, one, two, p):
     W1, b1, s1 = one
     W2, b2, s2 = two
     t1 = np.sqrt(gap)
-    t2 = evaluate("1 - gap", gap=gap)
+    t2 = 1 - gap
     t3 = np.sqrt(t2)
     t4 = np.arcsin(t1)
-    t5 = evaluate(
-        "where(side < 0, 0.5 - 0.5*gap, 0.5*gap) + C4*(2*(gap*(C3 - 2*t4)) + 2*t4 - 2*(t1*t3))",
-        side=side, gap=gap, C4=C4, C3=C3, t4=t4, t1=t1, t3=t3,
+    t5 = 0.5*gap
+    t6 = side < 0
+    t7 = 0.5 - t5
+    t8 = np.where(t6, t7, t5)
+    t9 = evaluate(
+        "t8 + C4*(2*(gap*(C3 - 2*t4)) + 2*t4 - 2*(t1*t3))",
+        t8=t8, C4=C4, gap=gap, C3=C3, t4=t4, t1=t1, t3=t3,
     )
-    gap_phi = evaluate("where(t5 < 0, 0, t5)", t5=t5)
+    gap_phi = np.maximum(t9, 0)
     if ntk is not None:
         ntk = evaluate(
             "C5*(ntk*(0.25 + C4*((C3 - 2*t4)*side))) + C5*(s1*s2*(1 - 2*gap_phi)) + C6",
@@ -196,7 +206,7 @@ def pair_3(gap, side, ntk, one, two, p):
     e1, s1, inverse1 = one
     e2, s2, inverse2 = two
     t1 = np.sqrt(gap)
-    t2 = evaluate("1 - gap", gap=gap)
+    t2 = 1 - gap
     t3 = np.sqrt(t2)
     t4 = s1*s1
     t5 = evaluate("2*((1 - 2*gap)*s1*s2)", gap=gap, s1=s1, s2=s2)
@@ -220,16 +230,19 @@ def pair_3(gap, side, ntk, one, two, p):
     )
     t18 = evaluate("t16*t11 + 4*((1 - 2*gap)*s1*s2*t7)", t16=t16, t11=t11, gap=gap, s1=s1, s2=s2, t7=t7)
     t19 = np.arctan2(t17, t18)
-    t20 = evaluate(
-        "0.5*(where(((4*(e1*e2 - C7*t12) < e1*e2) & (abs(e1 - e2) < 0.5*where(e1 < e2, e2, e1))), 0.5*(C7*t15 + C7*t19 - (e1 - e2)*(e1 - e2)), e1*e2 - C7*t12)*(inverse1*inverse2))",
-        e1=e1, e2=e2, C7=C7, t12=t12, t15=t15, t19=t19, inverse1=inverse1, inverse2=inverse2,
-    )
-    rough = evaluate("where(1 < where(t20 < 0, 0, t20), 1, where(t20 < 0, 0, t20))", t20=t20)
-    t21 = evaluate("where(s1 < s2, s2, s1)", s1=s1, s2=s2)
-    t22 = np.sqrt(rough)
+    t20 = evaluate("0.5*(C7*t15 + C7*t19 - (e1 - e2)*(e1 - e2))", C7=C7, t15=t15, t19=t19, e1=e1, e2=e2)
+    plain = evaluate("e1*e2 - C7*t12", e1=e1, e2=e2, C7=C7, t12=t12)
+    t21 = np.maximum(e1, e2)
+    t22 = evaluate("((4*plain < e1*e2) & (abs(e1 - e2) < 0.5*t21))", plain=plain, e1=e1, e2=e2, t21=t21)
+    deficit = np.where(t22, t20, plain)
+    t23 = evaluate("0.5*(deficit*(inverse1*inverse2))", deficit=deficit, inverse1=inverse1, inverse2=inverse2)
+    t24 = np.maximum(t23, 0)
+    rough = np.minimum(t24, 1)
+    t25 = np.maximum(s1, s2)
+    t26 = np.sqrt(rough)
     flag = evaluate(
-        "((64*(t22*t21) < t1*t21 + 0.5*abs(s1 - s2)) & (0 < e1*e2))",
-        t22=t22, t21=t21, t1=t1, s1=s1, s2=s2, e1=e1, e2=e2,
+        "((64*(t26*t25) < t1*t25 + 0.5*abs(s1 - s2)) & (0 < e1*e2))",
+        t26=t26, t25=t25, t1=t1, s1=s1, s2=s2, e1=e1, e2=e2,
     )
     gap_phi = refine(exact_1, flag, rough, s1, s2, gap, 1)
     if ntk is not None:
@@ -274,76 +287,89 @@ def pair_4(gap, side, ntk, one, two, p):
     e1, s1, inverse1, odd1, e_1, inverse_1, even1, r1, W1, b1 = one
     e2, s2, inverse2, odd2, e_2, inverse_2, even2, r2, W2, b2 = two
     t1 = np.sqrt(gap)
-    t2 = evaluate("1 - gap", gap=gap)
+    t2 = 1 - gap
     t3 = np.sqrt(t2)
     t4 = evaluate("2*(gap*s1*s2) + s1*(s1 - s2)", gap=gap, s1=s1, s2=s2)
     t5 = s1*s1
     t6 = evaluate("(1 - 2*gap)*s1*s2", gap=gap, s1=s1, s2=s2)
     t7 = evaluate("(2*(gap*s1) + (s2 - s1))*s2", gap=gap, s1=s1, s2=s2)
     t8 = s2*s2
-    t9 = evaluate(
-        "0.5*(where(((4*(e1*e2 - 0.25*t6) < e1*e2) & (abs(e1 - e2) < 0.5*where(e1 < e2, e2, e1))), 0.5*(0.25*t4 + 0.25*t7 - (e1 - e2)*(e1 - e2)), e1*e2 - 0.25*t6)*(inverse1*inverse2))",
-        e1=e1, e2=e2, t6=t6, t4=t4, t7=t7, inverse1=inverse1, inverse2=inverse2,
+    t9 = evaluate("0.5*(0.25*t4 + 0.25*t7 - (e1 - e2)*(e1 - e2))", t4=t4, t7=t7, e1=e1, e2=e2)
+    plain = evaluate("e1*e2 - 0.25*t6", e1=e1, e2=e2, t6=t6)
+    t10 = np.maximum(e1, e2)
+    t11 = evaluate("((4*plain < e1*e2) & (abs(e1 - e2) < 0.5*t10))", plain=plain, e1=e1, e2=e2, t10=t10)
+    deficit = np.where(t11, t9, plain)
+    t12 = evaluate("0.5*(deficit*(inverse1*inverse2))", deficit=deficit, inverse1=inverse1, inverse2=inverse2)
+    t13 = np.maximum(t12, 0)
+    t14 = np.minimum(t13, 1)
+    t15 = 1 + t5
+    t16 = evaluate("(s1 - s2)*s2 + s1*(s1 - s2)", s1=s1, s2=s2)
+    t17 = evaluate("t15 + t8 + 4*(t1*t3*(t1*t3)*t5*t8)", t15=t15, t8=t8, t1=t1, t3=t3, t5=t5)
+    t18 = np.sqrt(t15 + t5)
+    t19 = np.sqrt(t17)
+    t20 = evaluate(
+        "(t16 - 4*(t1*t3*(t1*t3)*t5*t8)) / (t18 + t19)",
+        t16=t16, t1=t1, t3=t3, t5=t5, t8=t8, t18=t18, t19=t19,
     )
-    t10 = 1 + t5
-    t11 = evaluate("(s1 - s2)*s2 + s1*(s1 - s2)", s1=s1, s2=s2)
-    t12 = evaluate("t10 + t8 + 4*(t1*t3*(t1*t3)*t5*t8)", t10=t10, t8=t8, t1=t1, t3=t3, t5=t5)
-    t13 = np.sqrt(t10 + t5)
-    t14 = np.sqrt(t12)
-    t15 = evaluate(
-        "(t11 - 4*(t1*t3*(t1*t3)*t5*t8)) / (t13 + t14)",
-        t11=t11, t1=t1, t3=t3, t5=t5, t8=t8, t13=t13, t14=t14,
-    )
-    t16 = np.arctan2(t6, t14)
-    t17 = evaluate("t4*t14 - t15*t6", t4=t4, t14=t14, t15=t15, t6=t6)
-    t18 = evaluate("t13*t14 + t5*t6", t13=t13, t14=t14, t5=t5, t6=t6)
-    t19 = np.arctan2(t17, t18)
-    t20 = evaluate("2*(gap*(1 - 2*gap)) + 2*gap", gap=gap)
-    t21 = 1 + t8
-    t22 = t10*t13
-    t23 = evaluate(
-        "C7*(s1*s2*((1 - 2*gap)*(1 - 2*gap))) / (t21*t14)",
-        C7=C7, s1=s1, s2=s2, gap=gap, t21=t21, t14=t14,
-    )
-    t24 = evaluate(
-        "C7*(s1*s2*(1 + 4*(t1*t3*(t1*t3)*t5))) / (t10*t14)",
-        C7=C7, s1=s1, s2=s2, t1=t1, t3=t3, t5=t5, t10=t10, t14=t14,
-    )
-    t25 = evaluate("C7*((1 - 2*gap)*t16) + t23 + t24", C7=C7, gap=gap, t16=t16, t23=t23, t24=t24)
-    t26 = evaluate("(s2 - s1)*s1 + (s2 - s1)*s2", s2=s2, s1=s1)
-    t27 = np.sqrt(t21 + t8)
+    t21 = np.arctan2(t6, t19)
+    t22 = evaluate("t4*t19 - t20*t6", t4=t4, t19=t19, t20=t20, t6=t6)
+    t23 = evaluate("t18*t19 + t5*t6", t18=t18, t19=t19, t5=t5, t6=t6)
+    t24 = np.arctan2(t22, t23)
+    t25 = evaluate("2*(gap*(1 - 2*gap)) + 2*gap", gap=gap)
+    t26 = 1 + t8
+    t27 = t15*t18
     t28 = evaluate(
-        "(t26 - 4*(t1*t3*(t1*t3)*t5*t8)) / (t27 + t14)",
-        t26=t26, t1=t1, t3=t3, t5=t5, t8=t8, t27=t27, t14=t14,
+        "C7*(s1*s2*((1 - 2*gap)*(1 - 2*gap))) / (t26*t19)",
+        C7=C7, s1=s1, s2=s2, gap=gap, t26=t26, t19=t19,
     )
-    t29 = evaluate("t7*t14 - t28*t6", t7=t7, t14=t14, t28=t28, t6=t6)
-    t30 = evaluate("t27*t14 + t8*t6", t27=t27, t14=t14, t8=t8, t6=t6)
-    t31 = np.arctan2(t29, t30)
-    t32 = t21*t27
+    t29 = evaluate(
+        "C7*(s1*s2*(1 + 4*(t1*t3*(t1*t3)*t5))) / (t15*t19)",
+        C7=C7, s1=s1, s2=s2, t1=t1, t3=t3, t5=t5, t15=t15, t19=t19,
+    )
+    t30 = evaluate("C7*((1 - 2*gap)*t21) + t28 + t29", C7=C7, gap=gap, t21=t21, t28=t28, t29=t29)
+    t31 = evaluate("(s2 - s1)*s1 + (s2 - s1)*s2", s2=s2, s1=s1)
+    t32 = np.sqrt(t26 + t8)
     t33 = evaluate(
-        "0.25*(s1*(s1 - s2)*t25 + t5*(C7*(2*(gap*t16) + t19) + (C7*(s1*(s1 - s2)*((1 - 2*gap)*(1 - 2*gap)) + t5*t20) - t23*(t11*t14 + t10*t15)) / t22 + (C7*(s1*(s1 - s2)*(1 + 4*(t1*t3*(t1*t3)*t5)) - 4*(t1*t3*(t1*t3)*t5*t5)) - t24*(t10*t15)) / t22)) + 0.25*((s2 - s1)*s2*t25 + t8*(C7*(2*(gap*t16) + t31) + (C7*((s2 - s1)*s2*((1 - 2*gap)*(1 - 2*gap)) + t8*t20) - t23*(t21*t28)) / t32 + (C7*((s2 - s1)*s2*(1 + 4*(t1*t3*(t1*t3)*t5)) - 4*(t1*t3*(t1*t3)*t5*t8)) - t24*(t26*t14 + t21*t28)) / t32))",
-        s1=s1, s2=s2, t25=t25, t5=t5, C7=C7, gap=gap, t16=t16, t19=t19, t20=t20, t23=t23, t11=t11, t14=t14, t10=t10, t15=t15, t22=t22, t1=t1, t3=t3, t24=t24, t8=t8, t31=t31, t21=t21, t28=t28, t32=t32, t26=t26,
+        "(t31 - 4*(t1*t3*(t1*t3)*t5*t8)) / (t32 + t19)",
+        t31=t31, t1=t1, t3=t3, t5=t5, t8=t8, t32=t32, t19=t19,
     )
-    plain_2 = evaluate("e_1*e_2 - 0.25*(s1*s2*t25)", e_1=e_1, e_2=e_2, s1=s1, s2=s2, t25=t25)
-    t34 = evaluate(
-        "0.5*(where(((4*plain_2 < e_1*e_2) & (abs(e_1 - e_2) < 0.5*where(e_1 < e_2, e_2, e_1))), 0.5*(t33 - (e_1 - e_2)*(e_1 - e_2)), plain_2)*(inverse_1*inverse_2))",
-        plain_2=plain_2, e_1=e_1, e_2=e_2, t33=t33, inverse_1=inverse_1, inverse_2=inverse_2,
+    t34 = evaluate("t7*t19 - t33*t6", t7=t7, t19=t19, t33=t33, t6=t6)
+    t35 = evaluate("t32*t19 + t8*t6", t32=t32, t19=t19, t8=t8, t6=t6)
+    t36 = np.arctan2(t34, t35)
+    t37 = t26*t32
+    t38 = evaluate(
+        "0.25*(s1*(s1 - s2)*t30 + t5*(C7*(2*(gap*t21) + t24) + (C7*(s1*(s1 - s2)*((1 - 2*gap)*(1 - 2*gap)) + t5*t25) - t28*(t16*t19 + t15*t20)) / t27 + (C7*(s1*(s1 - s2)*(1 + 4*(t1*t3*(t1*t3)*t5)) - 4*(t1*t3*(t1*t3)*t5*t5)) - t29*(t15*t20)) / t27)) + 0.25*((s2 - s1)*s2*t30 + t8*(C7*(2*(gap*t21) + t36) + (C7*((s2 - s1)*s2*((1 - 2*gap)*(1 - 2*gap)) + t8*t25) - t28*(t26*t33)) / t37 + (C7*((s2 - s1)*s2*(1 + 4*(t1*t3*(t1*t3)*t5)) - 4*(t1*t3*(t1*t3)*t5*t8)) - t29*(t31*t19 + t26*t33)) / t37))",
+        s1=s1, s2=s2, t30=t30, t5=t5, C7=C7, gap=gap, t21=t21, t24=t24, t25=t25, t28=t28, t16=t16, t19=t19, t15=t15, t20=t20, t27=t27, t1=t1, t3=t3, t29=t29, t8=t8, t36=t36, t26=t26, t33=t33, t37=t37, t31=t31,
     )
+    t39 = evaluate("0.5*(t38 - (e_1 - e_2)*(e_1 - e_2))", t38=t38, e_1=e_1, e_2=e_2)
+    plain_2 = evaluate("e_1*e_2 - 0.25*(s1*s2*t30)", e_1=e_1, e_2=e_2, s1=s1, s2=s2, t30=t30)
+    t40 = np.maximum(e_1, e_2)
+    t41 = evaluate(
+        "((4*plain_2 < e_1*e_2) & (abs(e_1 - e_2) < 0.5*t40))",
+        plain_2=plain_2, e_1=e_1, e_2=e_2, t40=t40,
+    )
+    deficit_2 = np.where(t41, t39, plain_2)
+    t42 = evaluate(
+        "0.5*(deficit_2*(inverse_1*inverse_2))",
+        deficit_2=deficit_2, inverse_1=inverse_1, inverse_2=inverse_2,
+    )
+    t43 = np.maximum(t42, 0)
+    t44 = np.minimum(t43, 1)
     rough = evaluate(
-        "odd1*odd2*where(1 < where(t9 < 0, 0, t9), 1, where(t9 < 0, 0, t9)) + even1*even2*where(1 < where(t34 < 0, 0, t34), 1, where(t34 < 0, 0, t34)) + 0.25*((odd1 - odd2)*(odd1 - odd2) + (even1 - even2)*(even1 - even2))",
-        odd1=odd1, odd2=odd2, t9=t9, even1=even1, even2=even2, t34=t34,
+        "odd1*odd2*t14 + even1*even2*t44 + 0.25*((odd1 - odd2)*(odd1 - odd2) + (even1 - even2)*(even1 - even2))",
+        odd1=odd1, odd2=odd2, t14=t14, even1=even1, even2=even2, t44=t44,
     )
-    t35 = evaluate("where(s1 < s2, s2, s1)", s1=s1, s2=s2)
-    t36 = np.sqrt(rough)
+    t45 = np.maximum(s1, s2)
+    t46 = np.sqrt(rough)
     flag = evaluate(
-        "((64*(t36*t35) < t1*t35 + 0.5*abs(s1 - s2)) & (0 < r1*r2))",
-        t36=t36, t35=t35, t1=t1, s1=s1, s2=s2, r1=r1, r2=r2,
+        "((64*(t46*t45) < t1*t45 + 0.5*abs(s1 - s2)) & (0 < r1*r2))",
+        t46=t46, t45=t45, t1=t1, s1=s1, s2=s2, r1=r1, r2=r2,
     )
     gap_phi = refine(exact_2, flag, rough, s1, s2, gap, 1)
     if ntk is not None:
         ntk = evaluate(
-            "C10*(ntk*(0.25 + (C4*t16 + C4*t6 / (t12*t14) + C4*t6 / (t10*t14) + C4*t6 / (t21*t14)))) + C10*(r1*r2*(1 - 2*gap_phi)) + C11",
-            C10=C10, ntk=ntk, C4=C4, t16=t16, t6=t6, t12=t12, t14=t14, t10=t10, t21=t21, r1=r1, r2=r2, gap_phi=gap_phi, C11=C11,
+            "C10*(ntk*(0.25 + (C4*t21 + C4*t6 / (t17*t19) + C4*t6 / (t15*t19) + C4*t6 / (t26*t19)))) + C10*(r1*r2*(1 - 2*gap_phi)) + C11",
+            C10=C10, ntk=ntk, C4=C4, t21=t21, t6=t6, t17=t17, t19=t19, t15=t15, t26=t26, r1=r1, r2=r2, gap_phi=gap_phi, C11=C11,
         )
     return evaluate(
         "W1*W2*gap_phi + 0.25*((W1 - W2)*(W1 - W2) + (b1 - b2)*(b1 - b2))",
@@ -634,17 +660,26 @@ CLOSE = 0.995  # |ρ| from which on 1 - |ρ| has lost too many digits
 PAIRS = 2**18  # numbers in the rows of close pairs that are compared at once
 
 
-def refined_angles(
-    gap: Any, side: Any, close: tuple[Any, Any], one: Any, two: Any, i: slice, j: slice
-) -> tuple[Any, Any]:
-    """Gap and side with the gaps of the ``close`` pairs, given by their places in the tile, computed anew."""
-    for part in panels(len(close[0]), max(1, PAIRS // one.x.shape[1])):
-        k, m = close[0][part], close[1][part]
-        gap[k, m] = close_gaps(one, two, i.start + k, j.start + m, side[k, m])
+def refine_angles(
+    gap: Any, side: Any, close: tuple[Any, Any], one: Any, two: Any, i: slice, j: slice, square: bool
+) -> None:
+    """Compute the gaps of the ``close`` pairs anew, given by their places in the tile; side None: the signs of gap.
+
+    ``square``: the tile begins on the diagonal, where pairs are one point.
+    """
+    rows, columns = close
+    if square and len(rows):
+        apart = rows != columns
+        rows, columns = rows[apart], columns[apart]
+        np.fill_diagonal(gap[:, : len(gap)], 0)
+    for part in panels(len(rows), max(1, PAIRS // one.x.shape[1])):
+        k, m = rows[part], columns[part]
+        sign = np.copysign(F(1), gap[k, m]) if side is None else side[k, m]
+        found = close_gaps(one, two, i.start + k, j.start + m, sign)
+        gap[k, m] = found if side is not None else np.copysign(found, sign)
     zero1, zero2 = one.inverse[i] == 0, two.inverse[j] == 0
     if zero1.any() and zero2.any():
         gap[np.ix_(zero1, zero2)] = 0  # rows at the origin are one point
-    return gap, side
 
 
 def close_gaps(one: Any, two: Any, i: Any, j: Any, side: Any) -> Any:
@@ -688,26 +723,40 @@ def unlike_gaps(one: Any, two: Any, i: Any, j: Any, side: Any) -> Any:
     return 0.25 * np.einsum("ij,ij->i", apart, apart)
 
 
-def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice) -> tuple[Any, Any]:
+def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool) -> tuple[Any, Any]:
     """Gap and side of a tile of pairs of inputs, from their inner products (which are overwritten)."""
     rho *= one.inverse[i, None]
     rho *= two.inverse[None, j]
     side = np.where(rho < 0, F(-1), F(1))
     np.abs(rho, out=rho)
-    close = np.nonzero(rho > CLOSE)
+    close = rho > CLOSE
+    places = np.nonzero(close if close.any() else close[:0])
     gap = np.subtract(1, rho, out=rho)
     gap *= F(0.5)
-    angles: tuple[Any, Any] = refined_angles(gap, side, close, one, two, i, j)
-    return angles
+    refine_angles(gap, side, places, one, two, i, j, square)
+    return gap, side
 
 
-def looked_up(table: Any, gap: Any, side: Any, roots: Any) -> list[Any]:
-    """The kernels of a tile from their table in the angle; ``roots`` are sqrt(K_ii) and sqrt(K_jj) of each kernel."""
-    found = table(gap, side)
-    for value, (root1, root2) in zip(found, roots, strict=True):
-        value *= root1
-        value *= root2
-    return found  # type: ignore[no-any-return]
+def looked_up(
+    table: Any, rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, tiles: dict[str, Any]
+) -> None:
+    """Write the kernels of a tile from their table in the angle."""
+    values = table(*first_angles(rho, one, two, i, j, square))
+    for value, (name, tile) in zip(values, tiles.items(), strict=True):
+        value *= one.root[name][i, None]
+        value *= two.root[name][None, j]
+        tile[...] = value
+
+
+def reflect(square: Any, diagonal: Any) -> None:
+    """Make a matrix symmetric: its upper half, and that diagonal."""
+    upper = np.triu(square, 1)
+    square[...] = upper + upper.T + np.diag(diagonal)
+
+
+def transpose(tile: Any, out: Any) -> None:
+    """Write the transpose of a tile."""
+    out[...] = tile.T
 
 
 def threads() -> int:
@@ -773,6 +822,34 @@ def one_thread_each(workers: int) -> Iterator[None]:
         yield
 
 
+def share_out(
+    work: Callable[[Any], None], items: list[Any], workers: int, progress: Callable[[float], None] | None = None
+) -> None:
+    """Do ``work(item)`` for all items, each in the thread that is free first; ``progress`` gets the share done.
+
+    One that fails, or an interrupt, ends all as soon as the items that they have begun are done.
+    """
+    left, done, one = iter(items), itertools.count(1), threading.Lock()
+
+    def some(_: int) -> None:
+        try:
+            for item in left:  # one that no other thread has taken
+                work(item)
+                with one:
+                    share = next(done) / len(items)
+                    if progress is not None:
+                        progress(share)
+        finally:
+            collections.deque(left, 0)  # nothing is left to the others
+
+    workers = min(workers, len(items))
+    with ThreadPoolExecutor(max(1, workers)) as pool, one_thread_each(workers):
+        try:
+            collections.deque(pool.map(some, range(workers)) if workers > 1 else map(some, range(1)), 0)
+        finally:
+            collections.deque(left, 0)
+
+
 def refine(exact: Any, flag: Any, gap: Any, *inputs: Any) -> Any:
     """``gap``, recomputed in double-double at the entries where ``flag`` holds."""
     i, j = np.nonzero(np.broadcast_to(flag, gap.shape))
@@ -820,11 +897,13 @@ class Gram:
     """
 
     def __init__(self, one: Any, two: Any, parameters: dict[str, float], get: tuple[str, ...]) -> None:
+        get = tuple(dict.fromkeys(get))
         self.one, self.two, self.parameters, self.get = one, two, parameters, get
         self.shape = len(one.x), len(two.x)
         self.mirrored = two is one
         self.zonal = collapsed(one, two, parameters, get)
         self.block = BLOCK if max(self.shape) >= 4 * BLOCK else BLOCK // 2
+        self.tile = TILE if self.zonal is None else ZONAL_TILE
         self.workers = threads()
         self.local = threading.local()  # a thread's own room for products
 
@@ -840,14 +919,9 @@ class Gram:
         def write(at: tuple[slice, slice]) -> None:
             i, j = at
             there = outs if self.mirrored and i != j else {}
-            self._write(i, j, {k: out[i, j] for k, out in outs.items()}, {k: out[j, i].T for k, out in there.items()})
+            self._write(i, j, {k: out[i, j] for k, out in outs.items()}, {k: out[j, i] for k, out in there.items()})
 
-        blocks = self._blocks()
-        workers = min(self.workers, len(blocks))
-        with ThreadPoolExecutor(max(1, workers)) as pool, one_thread_each(workers):
-            for done, _ in enumerate(pool.map(write, blocks) if workers > 1 else map(write, blocks), 1):
-                if progress is not None:
-                    progress(done / len(blocks))
+        share_out(write, self._blocks(), self.workers, progress)
 
     def blocks(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """(rows, columns, kernels) for blocks that cover the matrix; of a symmetric one half is computed."""
@@ -874,7 +948,7 @@ class Gram:
         return [(i, j) for i in rows for j in columns if not (self.mirrored and j.start < i.start)]
 
     def _write(self, i: slice, j: slice, here: dict[str, Any], there: dict[str, Any]) -> None:
-        """Write block (i, j) into ``here``, and into ``there`` as well."""
+        """Write block (i, j) into ``here``, and its transpose into ``there`` if that is not empty."""
         if not hasattr(self.local, "room"):
             np.empty(2 * self.block * self.block, F)  # freed at once: glibc keeps blocks up to this size from now on
             self.local.room = np.empty(self.block * self.block, F)
@@ -882,7 +956,7 @@ class Gram:
         rho = self.local.room[: shape[0] * shape[1]].reshape(shape)
         np.matmul(self.one.panel(i), self.two.panel(j).T, out=rho)
         diagonal = self.mirrored and i == j
-        for r, c in itertools.product(panels(shape[0], TILE[0]), panels(shape[1], TILE[1])):
+        for r, c in itertools.product(panels(shape[0], self.tile[0]), panels(shape[1], self.tile[1])):
             if not diagonal:
                 self._put(rho, r, c, i, j, here, there)
             elif c.stop > r.start:  # from the diagonal on
@@ -891,28 +965,31 @@ class Gram:
     def _put(
         self, rho: Any, r: slice, c: slice, i: slice, j: slice, here: dict[str, Any], there: dict[str, Any]
     ) -> None:
-        """Write the tile at (r, c) of block (i, j) into ``here`` and, if that is not empty, into ``there``.
+        """Write the tile at (r, c) of block (i, j) into ``here``, and its transpose into ``there``."""
+        rows, columns = shifted(r, i), shifted(c, j)
+        height = r.stop - r.start
+        square = here is there and r.start == c.start  # it begins with one on the diagonal
+        tiles = {name: out[r, c] for name, out in here.items()}
+        self._fill(tiles, np.ascontiguousarray(rho[r, c]), rows, columns, square)
+        for name, tile in tiles.items():
+            if square:
+                reflect(tile[:, :height], self.one.diagonal[name][rows])
+                tile, c = tile[:, height:], slice(r.stop, c.stop)
+            if there and tile.size:
+                transpose(tile, there[name][c, r])
 
-        On the diagonal both are the block itself, and ``there`` stands for its transpose.
+    def _fill(self, tiles: dict[str, Any], rho: Any, i: slice, j: slice, square: bool) -> None:
+        """Write the kernels of rows i against rows j; ``rho``, their inner products, may be overwritten.
+
+        ``square`` says that the tile begins with a square on the diagonal, of which the upper half is of interest.
         """
-        rows = shifted(r, i)
-        for name, value in self._tile(np.ascontiguousarray(rho[r, c]), rows, shifted(c, j)).items():
-            if here is there and r.start == c.start:  # the square on the diagonal
-                upper = np.triu(value[:, : len(value)], 1)
-                value[:, : len(value)] = upper + upper.T + np.diag(self.one.diagonal[name][rows])
-            here[name][r, c] = value
-            if here is there:
-                here[name][c, r] = value.T
-            elif there:
-                there[name][r, c] = value
-
-    def _tile(self, rho: Any, i: slice, j: slice) -> dict[str, Any]:
-        """The kernels of rows i against rows j, whose inner products are ``rho``."""
-        gap, side = first_angles(rho, self.one, self.two, i, j)
-        if self.zonal is None:
-            return layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
-        roots = [(self.one.root[name][i, None], self.two.root[name][None, j]) for name in self.get]
-        return dict(zip(self.get, looked_up(self.zonal, gap, side, roots), strict=True))
+        if self.zonal is not None:
+            looked_up(self.zonal, rho, self.one, self.two, i, j, square, tiles)
+            return
+        gap, side = first_angles(rho, self.one, self.two, i, j, square)
+        values = layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
+        for name, tile in tiles.items():
+            tile[...] = values[name]
 
 
 def shifted(part: slice, base: slice) -> slice:
