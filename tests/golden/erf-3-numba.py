@@ -376,6 +376,7 @@ def library_on_one_thread() -> Any:
 CHUNK = 256  # rows that are converted at once
 ROUND = 1.5 * 2.0**31  # adding it rounds numbers up to 1 to multiples of 2**-21
 SPHERE = 32  # units in the last place by which norms on one sphere may differ: what normalizing leaves
+SMALLEST = 2.0**-900  # sums of squares from this to its inverse have not lost a digit to underflow
 SQUARES = 2**11  # squares of such numbers that add up without rounding
 
 
@@ -396,7 +397,7 @@ def checked(x: Any, name: str) -> Any:
         raise ValueError(f"{name}: expected at least one column, found shape {x.shape}")
     for rows in panels(len(x), CHUNK):
         with np.errstate(over="ignore"):
-            bad = ~np.isfinite(x[rows].astype(F))
+            bad = ~np.isfinite(x[rows].astype(F, copy=False))
         if bad.any():
             i, j = np.argwhere(bad)[0]
             value = x[rows][i, j]
@@ -419,6 +420,11 @@ def norms(x: Any) -> Any:
 
 
 def _norms(x: Any) -> Any:
+    if not CAREFUL:
+        with np.errstate(over="ignore"):
+            square = np.sum(x * x, axis=1)
+        if SMALLEST < square.min(initial=1.0) and square.max(initial=1.0) < 1 / SMALLEST:
+            return np.sqrt(square / x.shape[1])
     power = np.frexp(np.max(np.abs(x), axis=1, initial=0.0))[1]  # scale by a power of two: exact
     x = np.ldexp(x, -power[:, None])
     with np.errstate(over="ignore"):  # reported as out of the domain
