@@ -71,11 +71,11 @@ def first_angles(
 @Loop
 def polynomials(
     gap_tile: Any, bits: Any, behind: Any, ahead: Any, flat: Any, first: int, step: int,
-    root_rows: Any, root_columns: Any, out_any: Any, square: bool,
+    root_rows: Any, root_columns: Any, out_any: Any, square: bool, mirror_any: Any, mirrored: bool,
 ) -> None:  # fmt: skip
     """A kernel from its table, row by row: first the piece and the place in it of each pair, then the polynomials.
 
-    The side is the sign of gap. The second loop is not vector code: gathers are
+    The side is the sign of gap. Rows are written into the mirror too, a cache line of it at a time. The second loop is not vector code: gathers are
     slower than loads.
     """
     width = gap_tile.shape[1]
@@ -102,12 +102,19 @@ def polynomials(
             for d in range(DEGREE - 1, -1, -1):
                 total = total * u + flat[place + np.uint64(d)]
             out[j] = root * columns[j] * total
+        if mirrored and (i % LINE == LINE - 1 or i == gap_tile.shape[0] - 1):
+            for j in range(width):
+                for k in range(i - i % LINE, i + 1):
+                    mirror_any[j, k] = out_any[k, j]
 
 
 def looked_up(
-    table: Any, rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, tiles: dict[str, Any]
+    table: Any, rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, tiles: Any, mirror: Any
 ) -> None:
-    """Write the kernels of a tile from their table in the angle; of one on the diagonal, what is right of it."""
+    """Write the kernels of a tile from their table in the angle, and their transposes into ``mirror``.
+
+    Of a tile on the diagonal, which is square, what is right of it is written.
+    """
     gap, _ = first_angles(rho, one, two, i, j, square, signed=True)
     bits = np.array([table.bits, table.shift, table.mantissa, table.two, table.integer(np.iinfo(table.integer).max)])
     (low, high), (pieces, kernels, size) = table.floors, table.coefficients.shape
@@ -115,11 +122,16 @@ def looked_up(
     ahead = np.array([table.lifts[1], high, pieces - 1], bits.dtype)
     flat = table.coefficients.ravel()
     for k, (name, tile) in enumerate(tiles.items()):
-        out = tile if tile.dtype == F else np.empty_like(gap)
         roots = one.root[name][i, None], two.root[name][None, j]
-        polynomials(gap, bits, behind, ahead, flat, k * size, kernels * size, *roots, out, square)
-        if out is not tile:
-            tile[...] = out
+        table_of_it = bits, behind, ahead, flat, k * size, kernels * size
+        if tile.dtype == F:
+            polynomials(gap, *table_of_it, *roots, tile, square, mirror.get(name, tile), bool(mirror))
+            continue
+        value = np.empty_like(gap)
+        polynomials(gap, *table_of_it, *roots, value, square, value, False)
+        tile[...] = value
+        if mirror:
+            mirror[name][...] = value.T
 
 
 @Loop

@@ -11,6 +11,7 @@ NORMALIZE, CAREFUL = False, False
 HOMOGENEOUS: Any = ()
 BLOCKS: Any = ()
 SPHERE: Any = None
+KEPT: Any = None
 alike: Any = None
 DD: Any = None
 Rows: Any = None
@@ -20,7 +21,6 @@ library_on_one_thread: Any = None
 
 COLLAPSE_FROM = 100_000  # pairs from which on a table, of tens of thousands of angles, pays
 TABLES: dict[Any, Any] = {}  # those built last
-KEPT = 8
 ONE_TABLE = threading.Lock()
 
 

@@ -24,14 +24,16 @@ def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool)
 
 
 def looked_up(
-    table: Any, rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, tiles: dict[str, Any]
+    table: Any, rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, tiles: Any, mirror: Any
 ) -> None:
-    """Write the kernels of a tile from their table in the angle."""
+    """Write the kernels of a tile from their table in the angle, and their transposes into ``mirror``."""
     values = table(*first_angles(rho, one, two, i, j, square))
     for value, (name, tile) in zip(values, tiles.items(), strict=True):
         value *= one.root[name][i, None]
         value *= two.root[name][None, j]
         tile[...] = value
+        if mirror:
+            transpose(value[:, -len(mirror[name]) :], mirror[name])
 
 
 def reflect(square: Any, diagonal: Any) -> None:

@@ -15,6 +15,8 @@ deviations: Any = None
 CHUNK = 256  # rows that are converted at once
 ROUND = 1.5 * 2.0**31  # adding it rounds numbers up to 1 to multiples of 2**-21
 SPHERE = 32  # units in the last place by which norms on one sphere may differ: what normalizing leaves
+KEPT = 8
+SPHERES: dict[Any, Any] = {}  # what the layers do to the rows of the spheres seen last
 SMALLEST = 2.0**-900  # sums of squares from this to its inverse have not lost a digit to underflow
 SQUARES = 2**11  # squares of such numbers that add up without rounding
 
@@ -90,6 +92,19 @@ def alike(values: Any, ulps: float) -> bool:
     return bool(abs(values[1] - values[0]) <= ulps * np.finfo(F).eps * abs(values[0]))
 
 
+def around(norm: float) -> tuple[float, float]:
+    """Two norms around one and those that differ from it by rounding, the same for all batches from one sphere."""
+    mantissa, exponent = np.frexp(norm)
+    step = 4 * SPHERE * np.finfo(F).eps
+    low = np.floor(mantissa / step) * step
+    return float(np.ldexp(low, exponent)), float(np.ldexp(low + 2 * step, exponent))
+
+
+def between(values: Any, place: Any) -> Any:
+    """The linear function with two given values at places 0 and 1."""
+    return values[0] + place * (values[1] - values[0])
+
+
 class Rows:
     """What depends on one point only: sqrt(q) at the output, the kernels' diagonals, and what each layer saved.
 
@@ -108,7 +123,7 @@ class Rows:
                 if not value >= 0:
                     raise ValueError(f"{name}: expected a standard deviation, at least 0, found {value}")
         self.scale = getattr(scale, "hi", scale)
-        self.saved, q, ntk = self._on_one_sphere(scale, p) or self._through(scale, p)
+        self.saved, q, ntk = self._on_one_sphere(p) or self._through(scale, p)
         with np.errstate(all="ignore"):  # what overflows is reported below
             self.diagonal = {"nngp": self._stored(q), "ntk": self._stored(ntk)}
             self.root = {"nngp": self._stored(np.sqrt(q)), "ntk": self._stored(np.sqrt(ntk))}
@@ -134,24 +149,34 @@ class Rows:
                     saved.append([self._stored(value) for value in values])
         return saved, q, ntk
 
-    def _on_one_sphere(self, scale: Any, p: dict[str, float]) -> Any:
-        """The same, from the shortest and the longest row, if these differ by rounding only; None if they do not.
+    def _on_one_sphere(self, p: dict[str, float]) -> Any:
+        """The same, between two norms, if those of the rows differ by rounding only; None if they do not.
 
         Double-doubles cost 40 times as much as floats: thousands of equal ones would cost more than the matrix.
         """
-        ends = [int(self.scale.argmin()), int(self.scale.argmax())] if len(self.scale) else [0, 0]
-        if not CAREFUL or len(self.scale) < 100 or not alike(self.scale[ends], SPHERE):
+        low, high = (self.scale.min(), self.scale.max()) if len(self.scale) else (0.0, 0.0)
+        if not CAREFUL or len(self.scale) < 100 or not (low > SMALLEST and alike((low, high), SPHERE)):
             return None
-        two = copy.copy(self)
-        two.scale = self.scale[ends]
-        try:
-            saved, q, ntk = two._through(DD(scale.hi[ends], scale.lo[ends]), p)
-        except ValueError:  # out of the range of a table: let it name the row
-            return None
-        q, ntk = two._stored(q), two._stored(ntk)
-        if not all(alike(value, 2 * SPHERE) for value in (*itertools.chain(*saved), q, ntk)):
-            return None
-        return [[self._stored(value[:1]) for value in values] for values in saved], q[:1], ntk[:1]
+        ends = around(low)
+        key = (BLOCKS, ends, tuple(sorted(p.items())))
+        found = SPHERES.get(key)
+        if found is None:
+            two = copy.copy(self)
+            two.scale = np.array(ends)
+            try:
+                saved, q, ntk = two._through(DD(two.scale), p)
+            except ValueError:  # out of the range of a table: let it name the row
+                return None
+            while len(SPHERES) >= KEPT:
+                SPHERES.pop(next(iter(SPHERES)), None)
+            found = SPHERES[key] = saved, two._stored(q), two._stored(ntk)
+        saved, q, ntk = found
+        ulps = 5 * (ends[1] - ends[0]) / (ends[0] * np.finfo(F).eps)
+        if not all(alike(value, ulps) for value in (*itertools.chain(*saved), q, ntk)):
+            return None  # the layers magnify what is rounding here
+        place, middle = ((v - ends[0]) / (ends[1] - ends[0]) for v in (self.scale, 0.5 * (low + high)))
+        shared = [[self._stored(between(value, middle)) for value in values] for values in saved]
+        return shared, between(q, place), between(ntk, place)
 
     def panel(self, rows: slice) -> Any:
         """Some rows as they are, where no product overflows or underflows; else divided by powers of two."""

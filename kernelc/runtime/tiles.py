@@ -145,26 +145,30 @@ class Gram:
         height = r.stop - r.start
         square = here is there and r.start == c.start  # it begins with one on the diagonal
         tiles = {name: out[r, c] for name, out in here.items()}
-        self._fill(tiles, np.ascontiguousarray(rho[r, c]), rows, columns, square)
+        rest = slice(r.stop, c.stop) if square else c
+        mirror = {name: out[rest, r] for name, out in there.items()} if rest.start < rest.stop else {}
+        self._fill(tiles, mirror, np.ascontiguousarray(rho[r, c]), rows, columns, square)
         for name, tile in tiles.items():
             if square:
                 reflect(tile[:, :height], self.one.diagonal[name][rows])
-                tile, c = tile[:, height:], slice(r.stop, c.stop)
-            if there and tile.size:
-                transpose(tile, there[name][c, r])
 
-    def _fill(self, tiles: dict[str, Any], rho: Any, i: slice, j: slice, square: bool) -> None:
-        """Write the kernels of rows i against rows j; ``rho``, their inner products, may be overwritten.
+    def _fill(
+        self, tiles: dict[str, Any], mirror: dict[str, Any], rho: Any, i: slice, j: slice, square: bool
+    ) -> None:
+        """Write the kernels of rows i against rows j, and their transposes into ``mirror`` if that is not empty.
 
-        ``square`` says that the tile begins with a square on the diagonal, of which the upper half is of interest.
+        ``rho``, the inner products, may be overwritten. ``square`` says that the tile begins with a square on the
+        diagonal, of which the upper half is of interest, and nothing in ``mirror``.
         """
         if self.zonal is not None:
-            looked_up(self.zonal, rho, self.one, self.two, i, j, square, tiles)
+            looked_up(self.zonal, rho, self.one, self.two, i, j, square, tiles, mirror)
             return
         gap, side = first_angles(rho, self.one, self.two, i, j, square)
         values = layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
         for name, tile in tiles.items():
             tile[...] = values[name]
+            if mirror:
+                transpose(values[name][:, -len(mirror[name]) :], mirror[name])
 
 
 def shifted(part: slice, base: slice) -> slice:
