@@ -56,7 +56,7 @@ class ModuleWriter:
         "from typing import Any",
     )
     imports: tuple[str, ...] = ("import numpy as np",)
-    tile = zonal_tile = (128, 512)  # the height of a tile divides its width, and that the width of a block
+    tile = zonal_tile = (64, 512)  # the height of a tile divides its width, and that the width of a block
     block = 512
     opening = ""  # text that the layers need before them
     helpers = ON_ONE_THREAD  # text of functions that the printed pair code calls

@@ -263,3 +263,31 @@ def test_odd_kernels_stay_odd():
     x = on_sphere(directions())
     for name, plus, minus in zip(BOTH, collapsed(k, x, x), collapsed(k, x, -x), strict=True):
         assert np.abs(plus + minus).max() <= 1e-14 * k.diag(x, name).max()
+
+
+@pytest.mark.parametrize("radius", [1.0, 3.0, 1e-9, 1e5])
+@pytest.mark.parametrize("spec", ["erf-3", "gelu-2", "mixed"])
+def test_rows_of_one_sphere_share_their_recursion_and_lose_no_digit(spec, radius):
+    """In batches of any size; fewer rows than 100 go through the layers one by one."""
+    k = kernelc.compile(spec, "numpy")
+    k.module.SPHERES.clear()
+    x = on_sphere(np.random.default_rng(1).standard_normal((330, D)), radius)
+    alone = {name: np.concatenate([k.diag(part, get=name) for part in np.split(x, 5)]) for name in BOTH}
+    assert not k.module.SPHERES
+    for part in (x, x[:200], x[::-1], x[100:]):
+        for name in BOTH:
+            shared = dict(zip(map(bytes, part), k.diag(part, get=name), strict=True))
+            expected = dict(zip(map(bytes, x), alone[name], strict=True))
+            assert all(abs(shared[row] - expected[row]) <= 5e-16 * expected[row] for row in shared)
+    assert len(k.module.SPHERES) <= 2  # two neighbours, where their boundary runs through the rounding
+
+
+def test_few_spheres_are_kept_and_tiny_ones_are_not_shared():
+    k = kernelc.compile("erf-3", "numpy")
+    x = on_sphere(np.random.default_rng(2).standard_normal((120, D)))
+    for radius in np.linspace(1, 2, 12):
+        k.diag(radius * x)
+    assert len(k.module.SPHERES) == k.module.KEPT
+    k.module.SPHERES.clear()
+    assert np.array_equal(k.diag(1e-300 * x), np.concatenate([k.diag(1e-300 * part) for part in np.split(x, 2)]))
+    assert not k.module.SPHERES

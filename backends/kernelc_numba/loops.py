@@ -75,8 +75,8 @@ def polynomials(
 ) -> None:  # fmt: skip
     """A kernel from its table, row by row: first the piece and the place in it of each pair, then the polynomials.
 
-    The side is the sign of gap. Rows are written into the mirror too, a cache line of it at a time. The second loop is not vector code: gathers are
-    slower than loads.
+    The side is the sign of gap. Rows are written into the mirror too, a cache line of it at a time. The second loop is
+    not vector code: gathers are slower than loads.
     """
     width = gap_tile.shape[1]
     keys, rest = np.empty(width, bits.dtype), np.empty(width, bits.dtype)

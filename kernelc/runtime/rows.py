@@ -64,7 +64,7 @@ def _norms(x: Any) -> Any:
     if not CAREFUL:
         with np.errstate(over="ignore"):
             square = np.sum(x * x, axis=1)
-        if SMALLEST < square.min(initial=1.0) and square.max(initial=1.0) < 1 / SMALLEST:
+        if square.min(initial=1.0) > SMALLEST and square.max(initial=1.0) < 1 / SMALLEST:
             return np.sqrt(square / x.shape[1])
     power = np.frexp(np.max(np.abs(x), axis=1, initial=0.0))[1]  # scale by a power of two: exact
     x = np.ldexp(x, -power[:, None])

@@ -152,9 +152,7 @@ class Gram:
             if square:
                 reflect(tile[:, :height], self.one.diagonal[name][rows])
 
-    def _fill(
-        self, tiles: dict[str, Any], mirror: dict[str, Any], rho: Any, i: slice, j: slice, square: bool
-    ) -> None:
+    def _fill(self, tiles: dict[str, Any], mirror: dict[str, Any], rho: Any, i: slice, j: slice, square: bool) -> None:
         """Write the kernels of rows i against rows j, and their transposes into ``mirror`` if that is not empty.
 
         ``rho``, the inner products, may be overwritten. ``square`` says that the tile begins with a square on the

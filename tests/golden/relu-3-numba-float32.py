@@ -298,6 +298,8 @@ def library_on_one_thread() -> Any:
 CHUNK = 256  # rows that are converted at once
 ROUND = 1.5 * 2.0**31  # adding it rounds numbers up to 1 to multiples of 2**-21
 SPHERE = 32  # units in the last place by which norms on one sphere may differ: what normalizing leaves
+KEPT = 8
+SPHERES: dict[Any, Any] = {}  # what the layers do to the rows of the spheres seen last
 SMALLEST = 2.0**-900  # sums of squares from this to its inverse have not lost a digit to underflow
 SQUARES = 2**11  # squares of such numbers that add up without rounding
 
@@ -345,7 +347,7 @@ def _norms(x: Any) -> Any:
     if not CAREFUL:
         with np.errstate(over="ignore"):
             square = np.sum(x * x, axis=1)
-        if SMALLEST < square.min(initial=1.0) and square.max(initial=1.0) < 1 / SMALLEST:
+        if square.min(initial=1.0) > SMALLEST and square.max(initial=1.0) < 1 / SMALLEST:
             return np.sqrt(square / x.shape[1])
     power = np.frexp(np.max(np.abs(x), axis=1, initial=0.0))[1]  # scale by a power of two: exact
     x = np.ldexp(x, -power[:, None])
@@ -373,6 +375,19 @@ def alike(values: Any, ulps: float) -> bool:
     return bool(abs(values[1] - values[0]) <= ulps * np.finfo(F).eps * abs(values[0]))
 
 
+def around(norm: float) -> tuple[float, float]:
+    """Two norms around one and those that differ from it by rounding, the same for all batches from one sphere."""
+    mantissa, exponent = np.frexp(norm)
+    step = 4 * SPHERE * np.finfo(F).eps
+    low = np.floor(mantissa / step) * step
+    return float(np.ldexp(low, exponent)), float(np.ldexp(low + 2 * step, exponent))
+
+
+def between(values: Any, place: Any) -> Any:
+    """The linear function with two given values at places 0 and 1."""
+    return values[0] + place * (values[1] - values[0])
+
+
 class Rows:
     """What depends on one point only: sqrt(q) at the output, the kernels' diagonals, and what each layer saved.
 
@@ -391,7 +406,7 @@ class Rows:
                 if not value >= 0:
                     raise ValueError(f"{name}: expected a standard deviation, at least 0, found {value}")
         self.scale = getattr(scale, "hi", scale)
-        self.saved, q, ntk = self._on_one_sphere(scale, p) or self._through(scale, p)
+        self.saved, q, ntk = self._on_one_sphere(p) or self._through(scale, p)
         with np.errstate(all="ignore"):  # what overflows is reported below
             self.diagonal = {"nngp": self._stored(q), "ntk": self._stored(ntk)}
             self.root = {"nngp": self._stored(np.sqrt(q)), "ntk": self._stored(np.sqrt(ntk))}
@@ -417,24 +432,34 @@ class Rows:
                     saved.append([self._stored(value) for value in values])
         return saved, q, ntk
 
-    def _on_one_sphere(self, scale: Any, p: dict[str, float]) -> Any:
-        """The same, from the shortest and the longest row, if these differ by rounding only; None if they do not.
+    def _on_one_sphere(self, p: dict[str, float]) -> Any:
+        """The same, between two norms, if those of the rows differ by rounding only; None if they do not.
 
         Double-doubles cost 40 times as much as floats: thousands of equal ones would cost more than the matrix.
         """
-        ends = [int(self.scale.argmin()), int(self.scale.argmax())] if len(self.scale) else [0, 0]
-        if not CAREFUL or len(self.scale) < 100 or not alike(self.scale[ends], SPHERE):
+        low, high = (self.scale.min(), self.scale.max()) if len(self.scale) else (0.0, 0.0)
+        if not CAREFUL or len(self.scale) < 100 or not (low > SMALLEST and alike((low, high), SPHERE)):
             return None
-        two = copy.copy(self)
-        two.scale = self.scale[ends]
-        try:
-            saved, q, ntk = two._through(DD(scale.hi[ends], scale.lo[ends]), p)
-        except ValueError:  # out of the range of a table: let it name the row
-            return None
-        q, ntk = two._stored(q), two._stored(ntk)
-        if not all(alike(value, 2 * SPHERE) for value in (*itertools.chain(*saved), q, ntk)):
-            return None
-        return [[self._stored(value[:1]) for value in values] for values in saved], q[:1], ntk[:1]
+        ends = around(low)
+        key = (BLOCKS, ends, tuple(sorted(p.items())))
+        found = SPHERES.get(key)
+        if found is None:
+            two = copy.copy(self)
+            two.scale = np.array(ends)
+            try:
+                saved, q, ntk = two._through(DD(two.scale), p)
+            except ValueError:  # out of the range of a table: let it name the row
+                return None
+            while len(SPHERES) >= KEPT:
+                SPHERES.pop(next(iter(SPHERES)), None)
+            found = SPHERES[key] = saved, two._stored(q), two._stored(ntk)
+        saved, q, ntk = found
+        ulps = 5 * (ends[1] - ends[0]) / (ends[0] * np.finfo(F).eps)
+        if not all(alike(value, ulps) for value in (*itertools.chain(*saved), q, ntk)):
+            return None  # the layers magnify what is rounding here
+        place, middle = ((v - ends[0]) / (ends[1] - ends[0]) for v in (self.scale, 0.5 * (low + high)))
+        shared = [[self._stored(between(value, middle)) for value in values] for values in saved]
+        return shared, between(q, place), between(ntk, place)
 
     def panel(self, rows: slice) -> Any:
         """Some rows as they are, where no product overflows or underflows; else divided by powers of two."""
@@ -572,12 +597,12 @@ def first_angles(
 @Loop
 def polynomials(
     gap_tile: Any, bits: Any, behind: Any, ahead: Any, flat: Any, first: int, step: int,
-    root_rows: Any, root_columns: Any, out_any: Any, square: bool,
+    root_rows: Any, root_columns: Any, out_any: Any, square: bool, mirror_any: Any, mirrored: bool,
 ) -> None:  # fmt: skip
     """A kernel from its table, row by row: first the piece and the place in it of each pair, then the polynomials.
 
-    The side is the sign of gap. The second loop is not vector code: gathers are
-    slower than loads.
+    The side is the sign of gap. Rows are written into the mirror too, a cache line of it at a time. The second loop is
+    not vector code: gathers are slower than loads.
     """
     width = gap_tile.shape[1]
     keys, rest = np.empty(width, bits.dtype), np.empty(width, bits.dtype)
@@ -603,12 +628,19 @@ def polynomials(
             for d in range(DEGREE - 1, -1, -1):
                 total = total * u + flat[place + np.uint64(d)]
             out[j] = root * columns[j] * total
+        if mirrored and (i % LINE == LINE - 1 or i == gap_tile.shape[0] - 1):
+            for j in range(width):
+                for k in range(i - i % LINE, i + 1):
+                    mirror_any[j, k] = out_any[k, j]
 
 
 def looked_up(
-    table: Any, rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, tiles: dict[str, Any]
+    table: Any, rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, tiles: Any, mirror: Any
 ) -> None:
-    """Write the kernels of a tile from their table in the angle; of one on the diagonal, what is right of it."""
+    """Write the kernels of a tile from their table in the angle, and their transposes into ``mirror``.
+
+    Of a tile on the diagonal, which is square, what is right of it is written.
+    """
     gap, _ = first_angles(rho, one, two, i, j, square, signed=True)
     bits = np.array([table.bits, table.shift, table.mantissa, table.two, table.integer(np.iinfo(table.integer).max)])
     (low, high), (pieces, kernels, size) = table.floors, table.coefficients.shape
@@ -616,11 +648,16 @@ def looked_up(
     ahead = np.array([table.lifts[1], high, pieces - 1], bits.dtype)
     flat = table.coefficients.ravel()
     for k, (name, tile) in enumerate(tiles.items()):
-        out = tile if tile.dtype == F else np.empty_like(gap)
         roots = one.root[name][i, None], two.root[name][None, j]
-        polynomials(gap, bits, behind, ahead, flat, k * size, kernels * size, *roots, out, square)
-        if out is not tile:
-            tile[...] = out
+        table_of_it = bits, behind, ahead, flat, k * size, kernels * size
+        if tile.dtype == F:
+            polynomials(gap, *table_of_it, *roots, tile, square, mirror.get(name, tile), bool(mirror))
+            continue
+        value = np.empty_like(gap)
+        polynomials(gap, *table_of_it, *roots, value, square, value, False)
+        tile[...] = value
+        if mirror:
+            mirror[name][...] = value.T
 
 
 @Loop
@@ -893,26 +930,28 @@ class Gram:
         height = r.stop - r.start
         square = here is there and r.start == c.start  # it begins with one on the diagonal
         tiles = {name: out[r, c] for name, out in here.items()}
-        self._fill(tiles, np.ascontiguousarray(rho[r, c]), rows, columns, square)
+        rest = slice(r.stop, c.stop) if square else c
+        mirror = {name: out[rest, r] for name, out in there.items()} if rest.start < rest.stop else {}
+        self._fill(tiles, mirror, np.ascontiguousarray(rho[r, c]), rows, columns, square)
         for name, tile in tiles.items():
             if square:
                 reflect(tile[:, :height], self.one.diagonal[name][rows])
-                tile, c = tile[:, height:], slice(r.stop, c.stop)
-            if there and tile.size:
-                transpose(tile, there[name][c, r])
 
-    def _fill(self, tiles: dict[str, Any], rho: Any, i: slice, j: slice, square: bool) -> None:
-        """Write the kernels of rows i against rows j; ``rho``, their inner products, may be overwritten.
+    def _fill(self, tiles: dict[str, Any], mirror: dict[str, Any], rho: Any, i: slice, j: slice, square: bool) -> None:
+        """Write the kernels of rows i against rows j, and their transposes into ``mirror`` if that is not empty.
 
-        ``square`` says that the tile begins with a square on the diagonal, of which the upper half is of interest.
+        ``rho``, the inner products, may be overwritten. ``square`` says that the tile begins with a square on the
+        diagonal, of which the upper half is of interest, and nothing in ``mirror``.
         """
         if self.zonal is not None:
-            looked_up(self.zonal, rho, self.one, self.two, i, j, square, tiles)
+            looked_up(self.zonal, rho, self.one, self.two, i, j, square, tiles, mirror)
             return
         gap, side = first_angles(rho, self.one, self.two, i, j, square)
         values = layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
         for name, tile in tiles.items():
             tile[...] = values[name]
+            if mirror:
+                transpose(values[name][:, -len(mirror[name]) :], mirror[name])
 
 
 def shifted(part: slice, base: slice) -> slice:
@@ -954,7 +993,6 @@ def wanted(get: Any) -> tuple[str, ...]:
 
 COLLAPSE_FROM = 100_000  # pairs from which on a table, of tens of thousands of angles, pays
 TABLES: dict[Any, Any] = {}  # those built last
-KEPT = 8
 ONE_TABLE = threading.Lock()
 
 

@@ -256,6 +256,8 @@ def serial() -> Iterator[None]:
 CHUNK = 256  # rows that are converted at once
 ROUND = 1.5 * 2.0**31  # adding it rounds numbers up to 1 to multiples of 2**-21
 SPHERE = 32  # units in the last place by which norms on one sphere may differ: what normalizing leaves
+KEPT = 8
+SPHERES: dict[Any, Any] = {}  # what the layers do to the rows of the spheres seen last
 SMALLEST = 2.0**-900  # sums of squares from this to its inverse have not lost a digit to underflow
 SQUARES = 2**11  # squares of such numbers that add up without rounding
 
@@ -303,7 +305,7 @@ def _norms(x: Any) -> Any:
     if not CAREFUL:
         with np.errstate(over="ignore"):
             square = np.sum(x * x, axis=1)
-        if SMALLEST < square.min(initial=1.0) and square.max(initial=1.0) < 1 / SMALLEST:
+        if square.min(initial=1.0) > SMALLEST and square.max(initial=1.0) < 1 / SMALLEST:
             return np.sqrt(square / x.shape[1])
     power = np.frexp(np.max(np.abs(x), axis=1, initial=0.0))[1]  # scale by a power of two: exact
     x = np.ldexp(x, -power[:, None])
@@ -331,6 +333,19 @@ def alike(values: Any, ulps: float) -> bool:
     return bool(abs(values[1] - values[0]) <= ulps * np.finfo(F).eps * abs(values[0]))
 
 
+def around(norm: float) -> tuple[float, float]:
+    """Two norms around one and those that differ from it by rounding, the same for all batches from one sphere."""
+    mantissa, exponent = np.frexp(norm)
+    step = 4 * SPHERE * np.finfo(F).eps
+    low = np.floor(mantissa / step) * step
+    return float(np.ldexp(low, exponent)), float(np.ldexp(low + 2 * step, exponent))
+
+
+def between(values: Any, place: Any) -> Any:
+    """The linear function with two given values at places 0 and 1."""
+    return values[0] + place * (values[1] - values[0])
+
+
 class Rows:
     """What depends on one point only: sqrt(q) at the output, the kernels' diagonals, and what each layer saved.
 
@@ -349,7 +364,7 @@ class Rows:
                 if not value >= 0:
                     raise ValueError(f"{name}: expected a standard deviation, at least 0, found {value}")
         self.scale = getattr(scale, "hi", scale)
-        self.saved, q, ntk = self._on_one_sphere(scale, p) or self._through(scale, p)
+        self.saved, q, ntk = self._on_one_sphere(p) or self._through(scale, p)
         with np.errstate(all="ignore"):  # what overflows is reported below
             self.diagonal = {"nngp": self._stored(q), "ntk": self._stored(ntk)}
             self.root = {"nngp": self._stored(np.sqrt(q)), "ntk": self._stored(np.sqrt(ntk))}
@@ -375,24 +390,34 @@ class Rows:
                     saved.append([self._stored(value) for value in values])
         return saved, q, ntk
 
-    def _on_one_sphere(self, scale: Any, p: dict[str, float]) -> Any:
-        """The same, from the shortest and the longest row, if these differ by rounding only; None if they do not.
+    def _on_one_sphere(self, p: dict[str, float]) -> Any:
+        """The same, between two norms, if those of the rows differ by rounding only; None if they do not.
 
         Double-doubles cost 40 times as much as floats: thousands of equal ones would cost more than the matrix.
         """
-        ends = [int(self.scale.argmin()), int(self.scale.argmax())] if len(self.scale) else [0, 0]
-        if not CAREFUL or len(self.scale) < 100 or not alike(self.scale[ends], SPHERE):
+        low, high = (self.scale.min(), self.scale.max()) if len(self.scale) else (0.0, 0.0)
+        if not CAREFUL or len(self.scale) < 100 or not (low > SMALLEST and alike((low, high), SPHERE)):
             return None
-        two = copy.copy(self)
-        two.scale = self.scale[ends]
-        try:
-            saved, q, ntk = two._through(DD(scale.hi[ends], scale.lo[ends]), p)
-        except ValueError:  # out of the range of a table: let it name the row
-            return None
-        q, ntk = two._stored(q), two._stored(ntk)
-        if not all(alike(value, 2 * SPHERE) for value in (*itertools.chain(*saved), q, ntk)):
-            return None
-        return [[self._stored(value[:1]) for value in values] for values in saved], q[:1], ntk[:1]
+        ends = around(low)
+        key = (BLOCKS, ends, tuple(sorted(p.items())))
+        found = SPHERES.get(key)
+        if found is None:
+            two = copy.copy(self)
+            two.scale = np.array(ends)
+            try:
+                saved, q, ntk = two._through(DD(two.scale), p)
+            except ValueError:  # out of the range of a table: let it name the row
+                return None
+            while len(SPHERES) >= KEPT:
+                SPHERES.pop(next(iter(SPHERES)), None)
+            found = SPHERES[key] = saved, two._stored(q), two._stored(ntk)
+        saved, q, ntk = found
+        ulps = 5 * (ends[1] - ends[0]) / (ends[0] * np.finfo(F).eps)
+        if not all(alike(value, ulps) for value in (*itertools.chain(*saved), q, ntk)):
+            return None  # the layers magnify what is rounding here
+        place, middle = ((v - ends[0]) / (ends[1] - ends[0]) for v in (self.scale, 0.5 * (low + high)))
+        shared = [[self._stored(between(value, middle)) for value in values] for values in saved]
+        return shared, between(q, place), between(ntk, place)
 
     def panel(self, rows: slice) -> Any:
         """Some rows as they are, where no product overflows or underflows; else divided by powers of two."""
@@ -487,14 +512,16 @@ def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool)
 
 
 def looked_up(
-    table: Any, rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, tiles: dict[str, Any]
+    table: Any, rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool, tiles: Any, mirror: Any
 ) -> None:
-    """Write the kernels of a tile from their table in the angle."""
+    """Write the kernels of a tile from their table in the angle, and their transposes into ``mirror``."""
     values = table(*first_angles(rho, one, two, i, j, square))
     for value, (name, tile) in zip(values, tiles.items(), strict=True):
         value *= one.root[name][i, None]
         value *= two.root[name][None, j]
         tile[...] = value
+        if mirror:
+            transpose(value[:, -len(mirror[name]) :], mirror[name])
 
 
 def reflect(square: Any, diagonal: Any) -> None:
@@ -719,26 +746,28 @@ class Gram:
         height = r.stop - r.start
         square = here is there and r.start == c.start  # it begins with one on the diagonal
         tiles = {name: out[r, c] for name, out in here.items()}
-        self._fill(tiles, np.ascontiguousarray(rho[r, c]), rows, columns, square)
+        rest = slice(r.stop, c.stop) if square else c
+        mirror = {name: out[rest, r] for name, out in there.items()} if rest.start < rest.stop else {}
+        self._fill(tiles, mirror, np.ascontiguousarray(rho[r, c]), rows, columns, square)
         for name, tile in tiles.items():
             if square:
                 reflect(tile[:, :height], self.one.diagonal[name][rows])
-                tile, c = tile[:, height:], slice(r.stop, c.stop)
-            if there and tile.size:
-                transpose(tile, there[name][c, r])
 
-    def _fill(self, tiles: dict[str, Any], rho: Any, i: slice, j: slice, square: bool) -> None:
-        """Write the kernels of rows i against rows j; ``rho``, their inner products, may be overwritten.
+    def _fill(self, tiles: dict[str, Any], mirror: dict[str, Any], rho: Any, i: slice, j: slice, square: bool) -> None:
+        """Write the kernels of rows i against rows j, and their transposes into ``mirror`` if that is not empty.
 
-        ``square`` says that the tile begins with a square on the diagonal, of which the upper half is of interest.
+        ``rho``, the inner products, may be overwritten. ``square`` says that the tile begins with a square on the
+        diagonal, of which the upper half is of interest, and nothing in ``mirror``.
         """
         if self.zonal is not None:
-            looked_up(self.zonal, rho, self.one, self.two, i, j, square, tiles)
+            looked_up(self.zonal, rho, self.one, self.two, i, j, square, tiles, mirror)
             return
         gap, side = first_angles(rho, self.one, self.two, i, j, square)
         values = layered(gap, side, self.one, self.two, i, j, self.parameters, self.get)
         for name, tile in tiles.items():
             tile[...] = values[name]
+            if mirror:
+                transpose(values[name][:, -len(mirror[name]) :], mirror[name])
 
 
 def shifted(part: slice, base: slice) -> slice:
@@ -780,7 +809,6 @@ def wanted(get: Any) -> tuple[str, ...]:
 
 COLLAPSE_FROM = 100_000  # pairs from which on a table, of tens of thousands of angles, pays
 TABLES: dict[Any, Any] = {}  # those built last
-KEPT = 8
 ONE_TABLE = threading.Lock()
 
 
