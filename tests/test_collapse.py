@@ -282,6 +282,16 @@ def test_rows_of_one_sphere_share_their_recursion_and_lose_no_digit(spec, radius
     assert len(k.module.SPHERES) <= 2  # two neighbours, where their boundary runs through the rounding
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_rows_share_has_the_dtype_of_the_module(dtype):
+    k = kernelc.compile("erf-3", "numpy", dtype)
+    x = on_sphere(np.random.default_rng(1).standard_normal((120, D))).astype(dtype)
+    rows = k.module.Rows(x, {}, BOTH)
+    assert k.module.SPHERES
+    assert {v.dtype for saved in rows.saved for v in saved} == {np.dtype(dtype)}
+    assert k(x).dtype == dtype
+
+
 def test_few_spheres_are_kept_and_tiny_ones_are_not_shared():
     k = kernelc.compile("erf-3", "numpy")
     x = on_sphere(np.random.default_rng(2).standard_normal((120, D)))

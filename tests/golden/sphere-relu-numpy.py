@@ -357,24 +357,27 @@ class Rows:
             return None
         ends = around(low)
         key = (BLOCKS, ends, tuple(sorted(p.items())))
-        found = SPHERES.get(key)
-        if found is None:
+        tables = SPHERES.get(key)
+        if tables is None:
             two = copy.copy(self)
             two.scale = np.array(ends)
             try:
                 saved, q, ntk = two._through(DD(two.scale), p)
             except ValueError:  # out of the range of a table: let it name the row
                 return None
+            tables = [np.array([two._stored(q), two._stored(ntk)]), *(np.array(v, F).reshape(-1, 2) for v in saved)]
+            ulps = 5 * (ends[1] - ends[0]) / (ends[0] * np.finfo(F).eps)
+            if not all(alike(values, ulps) for table in tables for values in table):
+                tables = []  # the layers magnify what is rounding here
             while len(SPHERES) >= KEPT:
                 SPHERES.pop(next(iter(SPHERES)), None)
-            found = SPHERES[key] = saved, two._stored(q), two._stored(ntk)
-        saved, q, ntk = found
-        ulps = 5 * (ends[1] - ends[0]) / (ends[0] * np.finfo(F).eps)
-        if not all(alike(value, ulps) for value in (*itertools.chain(*saved), q, ntk)):
-            return None  # the layers magnify what is rounding here
+            SPHERES[key] = tables
+        if not tables:
+            return None
         place, middle = ((v - ends[0]) / (ends[1] - ends[0]) for v in (self.scale, 0.5 * (low + high)))
-        shared = [[self._stored(between(value, middle)) for value in values] for values in saved]
-        return shared, between(q, place), between(ntk, place)
+        columns = [between(table.T, middle).astype(F)[:, None] for table in tables[1:]]
+        shared = [list(np.repeat(column, len(self.scale), axis=1)) for column in columns]
+        return shared, *(between(values, place) for values in tables[0])
 
     def panel(self, rows: slice) -> Any:
         """Some rows as they are, where no product overflows or underflows; else divided by powers of two."""
