@@ -1,20 +1,18 @@
-"""What generated NumPy modules do with one point at a time: check inputs, norms, and the rows of every layer."""
+"""What generated NumPy modules do with one point at a time: norms, and the rows of every layer."""
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from kernelc.runtime.inputs import CHUNK, KEPT, SPHERE, alike, panels
+
 F: Any = np.float64  # these names stand for the constants that a generated module defines itself
-NORMALIZE, CAREFUL, NO_NTK = False, False, ""
+NORMALIZE, CAREFUL = False, False
 BLOCKS: Any = ()
 DD: Any = None
 deviations: Any = None
-CHUNK = 256  # rows that are converted at once
 ROUND = 1.5 * 2.0**31  # adding it rounds numbers up to 1 to multiples of 2**-21
-SPHERE = 32  # units in the last place by which norms on one sphere may differ: what normalizing leaves
-KEPT = 8
 SPHERES: dict[Any, Any] = {}  # what the layers do to the rows of the spheres seen last
 SMALLEST = 2.0**-900  # sums of squares from this to its inverse have not lost a digit to underflow
 SQUARES = 2**11  # squares of such numbers that add up without rounding
@@ -23,32 +21,6 @@ SQUARES = 2**11  # squares of such numbers that add up without rounding
 def ratio(a: Any, b: Any) -> Any:
     """a/b, and 0/0 = 0."""
     return a / (b + (b == 0))
-
-
-def checked(x: Any, name: str) -> Any:
-    """``x`` as a finite real array of shape (n, d), d >= 1; raises ValueError otherwise."""
-    x = np.asarray(x)
-    if x.dtype.kind not in "biuf":
-        raise ValueError(f"{name}: expected real numbers, found an array of dtype {x.dtype}")
-    if x.ndim != 2:
-        hint = f"; one point is {name}[None, :]" if x.ndim == 1 else ""
-        raise ValueError(f"{name}: expected shape (n, d), one row a point, found {x.shape}{hint}")
-    if x.shape[1] == 0:
-        raise ValueError(f"{name}: expected at least one column, found shape {x.shape}")
-    for rows in panels(len(x), CHUNK):
-        with np.errstate(over="ignore"):
-            bad = ~np.isfinite(x[rows].astype(F, copy=False))
-        if bad.any():
-            i, j = np.argwhere(bad)[0]
-            value = x[rows][i, j]
-            reason = "finite numbers" if not np.isfinite(value) else f"numbers within the range of {np.dtype(F)}"
-            raise ValueError(f"{name}: expected {reason}, found {value} in row {rows.start + i}, column {j}")
-    return x
-
-
-def panels(n: int, size: int) -> Iterator[slice]:
-    """Slices that cover range(n), ``size`` at a time."""
-    return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
 def norms(x: Any) -> Any:
@@ -84,11 +56,6 @@ def _norms(x: Any) -> Any:
 def floats(x: Any, rows: Any) -> Any:
     """Some rows of ``x`` in float64, rounded to the dtype of the module first."""
     return x[rows].astype(F, copy=False).astype(np.float64, copy=False)
-
-
-def alike(values: Any, ulps: float) -> bool:
-    """Whether two numbers differ by no more than some units in the last place."""
-    return bool(abs(values[1] - values[0]) <= ulps * np.finfo(F).eps * abs(values[0]))
 
 
 def around(norm: float) -> tuple[float, float]:

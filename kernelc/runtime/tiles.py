@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from kernelc.runtime.inputs import checked, panels
+
 F: Any = np.float64  # stand-ins for what a generated module defines itself
-TILE, ZONAL_TILE, BLOCK, NO_NTK = (64, 512), (64, 512), 512, ""
+TILE, ZONAL_TILE, BLOCK = (64, 512), (64, 512), 512
 BLOCKS: Any = ()
 DD: Any = None
 Rows: Any = None
-checked: Any = None
-panels: Any = None
 first_angles: Any = None
 looked_up: Any = None
 reflect: Any = None
@@ -193,14 +193,3 @@ def gram(x1: Any, x2: Any, get: tuple[str, ...], parameters: dict[str, float], o
     outs = {name: np.empty(pairs.shape, dtype=F) if out is None else out for name in get}
     pairs.fill(outs)
     return outs
-
-
-def wanted(get: Any) -> tuple[str, ...]:
-    """``get`` as a tuple of kernel names."""
-    names = tuple(get) if isinstance(get, tuple | list) and get else (get,)
-    for name in names:
-        if name not in ("nngp", "ntk"):
-            raise ValueError(f"get: expected 'nngp', 'ntk' or a tuple of them, found {name!r}")
-    if NO_NTK and "ntk" in names:
-        raise ValueError(NO_NTK)
-    return names

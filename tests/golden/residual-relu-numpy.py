@@ -239,17 +239,8 @@ def library_on_one_thread() -> Any:
 
 
 CHUNK = 256  # rows that are converted at once
-ROUND = 1.5 * 2.0**31  # adding it rounds numbers up to 1 to multiples of 2**-21
 SPHERE = 32  # units in the last place by which norms on one sphere may differ: what normalizing leaves
-KEPT = 8
-SPHERES: dict[Any, Any] = {}  # what the layers do to the rows of the spheres seen last
-SMALLEST = 2.0**-900  # sums of squares from this to its inverse have not lost a digit to underflow
-SQUARES = 2**11  # squares of such numbers that add up without rounding
-
-
-def ratio(a: Any, b: Any) -> Any:
-    """a/b, and 0/0 = 0."""
-    return a / (b + (b == 0))
+KEPT = 8  # of what is built for many calls: the last ones
 
 
 def checked(x: Any, name: str) -> Any:
@@ -276,6 +267,33 @@ def checked(x: Any, name: str) -> Any:
 def panels(n: int, size: int) -> Iterator[slice]:
     """Slices that cover range(n), ``size`` at a time."""
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
+
+
+def alike(values: Any, ulps: float) -> bool:
+    """Whether two numbers differ by no more than some units in the last place."""
+    return bool(abs(values[1] - values[0]) <= ulps * np.finfo(F).eps * abs(values[0]))
+
+
+def wanted(get: Any) -> tuple[str, ...]:
+    """``get`` as a tuple of kernel names."""
+    names = tuple(get) if isinstance(get, tuple | list) and get else (get,)
+    for name in names:
+        if name not in ("nngp", "ntk"):
+            raise ValueError(f"get: expected 'nngp', 'ntk' or a tuple of them, found {name!r}")
+    if NO_NTK and "ntk" in names:
+        raise ValueError(NO_NTK)
+    return names
+
+
+ROUND = 1.5 * 2.0**31  # adding it rounds numbers up to 1 to multiples of 2**-21
+SPHERES: dict[Any, Any] = {}  # what the layers do to the rows of the spheres seen last
+SMALLEST = 2.0**-900  # sums of squares from this to its inverse have not lost a digit to underflow
+SQUARES = 2**11  # squares of such numbers that add up without rounding
+
+
+def ratio(a: Any, b: Any) -> Any:
+    """a/b, and 0/0 = 0."""
+    return a / (b + (b == 0))
 
 
 def norms(x: Any) -> Any:
@@ -311,11 +329,6 @@ def _norms(x: Any) -> Any:
 def floats(x: Any, rows: Any) -> Any:
     """Some rows of ``x`` in float64, rounded to the dtype of the module first."""
     return x[rows].astype(F, copy=False).astype(np.float64, copy=False)
-
-
-def alike(values: Any, ulps: float) -> bool:
-    """Whether two numbers differ by no more than some units in the last place."""
-    return bool(abs(values[1] - values[0]) <= ulps * np.finfo(F).eps * abs(values[0]))
 
 
 def around(norm: float) -> tuple[float, float]:
@@ -784,17 +797,6 @@ def gram(x1: Any, x2: Any, get: tuple[str, ...], parameters: dict[str, float], o
     return outs
 
 
-def wanted(get: Any) -> tuple[str, ...]:
-    """``get`` as a tuple of kernel names."""
-    names = tuple(get) if isinstance(get, tuple | list) and get else (get,)
-    for name in names:
-        if name not in ("nngp", "ntk"):
-            raise ValueError(f"get: expected 'nngp', 'ntk' or a tuple of them, found {name!r}")
-    if NO_NTK and "ntk" in names:
-        raise ValueError(NO_NTK)
-    return names
-
-
 COLLAPSE_FROM = 100_000  # pairs from which on a table, of tens of thousands of angles, pays
 TABLES: dict[Any, Any] = {}  # those built last
 ONE_TABLE = threading.Lock()
@@ -817,7 +819,7 @@ def collapsed(one: Any, two: Any, parameters: dict[str, float], get: tuple[str, 
                 TABLES.pop(next(iter(TABLES)))
             TABLES[key] = tabulated(scale, one.x.shape[1], parameters, get)
         table = TABLES[key]
-    limit = 100 * np.finfo(F).eps * max(1.0, 0.1 * len(one.saved))  # a noisy one is left alone
+    limit = 100 * np.finfo(F).eps * max(1.0, 0.1 * sum(count for count, *_ in BLOCKS))  # a noisy one is left alone
     return table if table is not None and table.error <= limit else None
 
 

@@ -1,7 +1,6 @@
-"""What every generated module does with tiles: refinement, which kernels are wanted."""
+"""What every generated module does with tiles: refinement."""
 
 import numpy as np
-import pytest
 
 from kernelc.runtime import doubledouble, rows, tiles
 
@@ -20,13 +19,3 @@ def test_refine_replaces_what_is_flagged_and_nothing_else(monkeypatch):
     assert (gap == 0.5).all()
     assert tiles.refine(exact, np.False_, gap, row, column) is gap
     assert tiles.refine(lambda a, b: (a - b, 1 - a), np.True_, gap, row, column).min() == 0.0  # never negative
-
-
-@pytest.mark.parametrize(("get", "names"), [("ntk", ("ntk",)), (("nngp", "ntk"), ("nngp", "ntk")), (["ntk"], ("ntk",))])
-def test_wanted(get, names):
-    assert tiles.wanted(get) == names
-
-
-def test_an_unknown_kernel_is_refused():
-    with pytest.raises(ValueError, match="get: expected 'nngp', 'ntk' or a tuple of them, found 'NTK'"):
-        tiles.wanted("NTK")
