@@ -77,25 +77,25 @@ class ModuleWriter:
         """The whole module."""
         body = [self._block(n, block) for n, block in enumerate(self.program.blocks, 1)]
         exact = [self._exact(name, code) for name, code in self.program.exact]
-        deviations = self._deviations()  # printing names the constants that the settings define
+        deviations = self.deviations()  # printing names the constants that the settings define
         careful = self.program.careful
         parts = [
-            self._docstring(),
-            self._imports(),
-            self._identity(),
-            self._settings(),
+            self.docstring(),
+            self.import_lines(),
+            self.identity(),
+            self.settings(),
             *([self.opening] if self.opening else []),
             section("The layers: what each does to one point, and to a pair of points"),
             *body,
-            self._schedule(),
+            self.schedule(),
             deviations,
             *([section("The plain formulas, for entries that ask for more digits")] if exact else []),
             *exact,
             *([section("The activations without straight-line code")] if self.program.attachments else []),
             *[attachment.functions for attachment in self.program.attachments if attachment.functions],
             section("What this module is for"),
-            self._public(),
-            self._self_test(),
+            self.public(),
+            self.self_test(),
             section("The machinery: the same in every module"),
             *([self.helpers] if self.helpers else []),
             runtime.source("inputs"),
@@ -113,7 +113,7 @@ class ModuleWriter:
         ]
         return "\n\n".join(p.strip("\n") + "\n" for p in parts)
 
-    def _docstring(self) -> str:
+    def docstring(self) -> str:
         sheet = self.sheet
         lines = [f"{sheet.name}: the NNGP and NTK kernels of an infinitely wide network, for {self.library}.", ""]
         lines += textwrap.wrap(sheet.description, 110) + ([f"Reference: {sheet.reference}"] if sheet.reference else [])
@@ -136,7 +136,7 @@ class ModuleWriter:
             text += f" Its error, measured: COLLAPSE_ERROR = {self.sheet.collapse_error:.0e} of sqrt(K_ii K_jj)."
         return ["", *textwrap.wrap(text, 110)]
 
-    def _identity(self) -> str:
+    def identity(self) -> str:
         spec = self.sheet.spec.strip() + "\n"
         digest = hashlib.sha256(spec.encode()).hexdigest()
         quoted = repr(spec) if '"""' in spec or "\\" in spec or spec.count("\n") > 60 else f'"""\\\n{spec}"""'
@@ -149,7 +149,7 @@ class ModuleWriter:
         """The text of what every pair goes through outside the layers."""
         return runtime.source("pairwise")
 
-    def _settings(self) -> str:
+    def settings(self) -> str:
         lines = [
             f"F = np.{self.dtype}  # of results and of pairs; what depends on one point only is computed in float64",
             f"TILE = {self.tile}  # rows and columns of the tiles that layers are applied to",
@@ -158,13 +158,13 @@ class ModuleWriter:
             f"NO_NTK = {self.program.ntk_reason!r}  # why there is no NTK; empty where there is one",
             f"CAREFUL = {self.program.careful}  # what depends on one point only in double-double",
             f"BLOCK = {self.block}  # rows and columns of one matrix product, the work of one thread",
-            *self._collapse_settings(),
+            *self.collapse_settings(),
             *self.constants.lines(),
             *self.plain.lines(),
         ]
         return "\n".join(lines)
 
-    def _collapse_settings(self) -> list[str]:
+    def collapse_settings(self) -> list[str]:
         if not self.program.collapse:
             return []
         error = "None" if self.sheet.collapse_error is None else f"{self.sheet.collapse_error:.0e}"
@@ -208,14 +208,14 @@ class ModuleWriter:
             return self.pair_statement(statement)
         return f"{statement.name} = {statement.text}"
 
-    def _schedule(self) -> str:
+    def schedule(self) -> str:
         rows = [
             f"    ({block.count}, row_{n}, pair_{n}),  # {block.title}"
             for n, block in enumerate(self.program.blocks, 1)
         ]
         return "\n".join(["BLOCKS = (", *rows, ")"])
 
-    def _deviations(self) -> str:
+    def deviations(self) -> str:
         code = self.program.deviations
         statements, ends = NumPyPrinter(self.plain).statements(code)
         lines = [*_scalars(code, "{0}"), *(f"{s.name} = {s.text}" for s in statements)]
@@ -232,13 +232,13 @@ class ModuleWriter:
         title = "sin² and cos² of half the angle behind an activation, in double-double"
         return function(f"{name}({', '.join(n for n, _ in code.inputs)})", title, lines)
 
-    def _public(self) -> str:
+    def public(self) -> str:
         keywords = "".join(f", {name}={float(value)!r}" for name, value in self.program.parameters)
         passed = "{" + ", ".join(f'"{name}_": {name}' for name, _ in self.program.parameters) + "}"
         only = f"*{keywords}" if keywords else ""
         return PUBLIC.format(keywords=keywords, only=", " + only if only else "", passed=passed)
 
-    def _self_test(self) -> str:
+    def self_test(self) -> str:
         sheet = self.sheet
         values = [f'    "{name}": {_matrix(matrix)},' for name, matrix in sheet.values]
         return SELF_TEST.format(
@@ -247,7 +247,7 @@ class ModuleWriter:
             tolerance=f"{sheet.tolerance:.0e}" if self.dtype == "float64" else "1e-5",
         )
 
-    def _imports(self) -> str:
+    def import_lines(self) -> str:
         first = (*self.imports_first, *(["import base64"] if "table" in self._runtimes() else []))
         return "\n".join([*sorted(first, key=lambda line: (line.startswith("from "), line)), "", *self.imports])
 

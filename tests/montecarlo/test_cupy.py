@@ -7,76 +7,12 @@ from types import ModuleType
 import numpy as np
 import pytest
 import scipy.special
+from cupy_stand_in import Device, device, host
 
 from kernelc import Activation, Dense, InputError, Network, Normalize, Residual, Sum
 from kernelc.montecarlo import empirical
 from kernelc.montecarlo.estimate import Plan, sample
 from kernelc.montecarlo.pointwise import _function
-
-
-class Device(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array that is read on the host by ``get`` alone."""
-
-    __module__ = "cupy"
-    __array_priority__ = 100
-
-    def __init__(self, held: np.ndarray) -> None:
-        self.held = held
-
-    def __array__(self, *_: object, **__: object) -> None:
-        raise TypeError("implicit conversion to a NumPy array is not allowed; use .get()")
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> object:
-        options = {key: tuple(map(host, value)) if key == "out" else value for key, value in options.items()}
-        found = getattr(ufunc, method)(*map(host, inputs), **options)
-        return self if "out" in options else Device(np.asarray(found))
-
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("__"):  # such as __array_interface__, by which NumPy would read it
-            raise AttributeError(name)
-        return device(getattr(self.held, name))
-
-    def __getitem__(self, key: object) -> object:
-        return Device(np.asarray(self.held[host(key)]))
-
-    def __setitem__(self, key: object, value: object) -> None:
-        self.held[host(key)] = host(value)
-
-    def __len__(self) -> int:
-        return len(self.held)
-
-    def __float__(self) -> float:
-        return float(self.held)
-
-    def __int__(self) -> int:
-        return int(self.held)
-
-    def __bool__(self) -> bool:
-        return bool(self.held)
-
-    def get(self) -> np.ndarray:
-        return self.held.copy()
-
-
-def host(value: object) -> object:
-    """What a function of CuPy takes: its own arrays and plain numbers."""
-    if isinstance(value, Device):
-        return value.held
-    if isinstance(value, list | tuple):
-        return type(value)(map(host, value))
-    if isinstance(value, np.ndarray):
-        raise TypeError("Unsupported type <class 'numpy.ndarray'>")
-    return value
-
-
-def device(value: object) -> object:
-    if isinstance(value, tuple) and any(isinstance(part, np.ndarray) for part in value):
-        return tuple(map(device, value))
-    if isinstance(value, np.ndarray | np.bool_):
-        return Device(np.asarray(value))
-    if callable(value) and not isinstance(value, type):
-        return lambda *args, **options: device(value(*map(host, args), **options))
-    return value
 
 
 @pytest.fixture

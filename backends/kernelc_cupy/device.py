@@ -1,0 +1,102 @@
+"""What a generated CuPy module does with a device: kernels, errors, arguments; its text is embedded there."""
+
+import functools
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cupy
+import numpy as np
+
+from kernelc.runtime.inputs import checked
+
+F: Any = np.float64  # stand-ins for what a generated module defines itself
+ARITHMETIC: Any = None
+LAYERS: Any = None
+MACHINERY: Any = None
+
+THREADS = 128  # in a block of a kernel that has a thread for each point
+SQUARE = 32  # pairs of points in a row of the square that a block of threads computes
+SLOW = 16  # times that double precision is slower than single, from which on a card is not made for it
+
+
+class DeviceError(RuntimeError):
+    """The GPU cannot do what was asked: there is none, its memory is full, its driver is too old."""
+
+
+@functools.cache
+def compiled() -> Any:
+    """The kernels; CuPy compiles them for each device, and keeps the machine code on disk."""
+    return cupy.RawModule(code=ARITHMETIC + LAYERS + MACHINERY, options=("--std=c++17", "--fmad=false"))
+
+
+def launch(name: str, grid: tuple[int, ...], block: tuple[int, ...], *arguments: Any) -> None:
+    """Run a kernel on the current stream. Arrays are passed as pointers, None as a null pointer."""
+    values = [np.uintp(0) if a is None else np.int64(a) if isinstance(a, int) else a for a in arguments]
+    compiled().get_function(name)(grid, block, tuple(values))
+
+
+def for_each(name: str, n: int, *arguments: Any) -> None:
+    """Run a kernel with a thread for each of n points."""
+    if n:
+        launch(name, (-(-n // THREADS),), (THREADS,), *arguments, n)
+
+
+@contextmanager
+def device_errors() -> Iterator[None]:
+    """What CuPy says of the GPU, as DeviceError."""
+    try:
+        yield
+    except cupy.cuda.memory.OutOfMemoryError as error:
+        raise DeviceError(f"the GPU's memory is full ({error}): free some, or use smaller inputs") from None
+    except cupy.cuda.compiler.CompileException as error:
+        raise DeviceError(f"CUDA's compiler failed, which may be too old for this GPU: {error}") from None
+    except (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError) as error:
+        reason = str(error)
+        if "NoDevice" in reason or "NO_DEVICE" in reason:
+            raise DeviceError(f"there is no NVIDIA GPU here ({reason}); backend='auto' runs on the CPU") from None
+        if "InsufficientDriver" in reason or "UNSUPPORTED_PTX" in reason or "NO_BINARY_FOR_GPU" in reason:
+            hint = "update it, or install a CuPy for an older CUDA: cupy-cuda12x in place of cupy-cuda13x"
+            raise DeviceError(f"the GPU's driver is too old for this CuPy ({reason}): {hint}") from None
+        raise DeviceError(f"the GPU failed: {reason}") from None
+
+
+def on_device(x: Any) -> bool:
+    """Whether an array is CuPy's."""
+    return isinstance(x, cupy.ndarray)
+
+
+def accepted(x: Any, name: str) -> Any:
+    """``x`` as a finite real array of shape (n, d), NumPy's or CuPy's; raises ValueError otherwise."""
+    if not on_device(x):
+        return checked(x, name)
+    if x.ndim != 2 or x.shape[1] == 0 or x.dtype.kind not in "biuf":
+        return checked(np.broadcast_to(np.empty((), x.dtype), x.shape), name)  # which says what is wrong
+    if not bool(cupy.isfinite(x.astype(F, copy=False)).all()):
+        checked(cupy.asnumpy(x), name)
+    return x
+
+
+def device_of(*arrays: Any) -> Any:
+    """The device that some arrays are on; the current one for NumPy's. Raises ValueError where they are apart."""
+    given = [a for a in arrays if a is not None]
+    if len({on_device(a) for a in given}) > 1:
+        raise ValueError("x1 and x2: expected both NumPy arrays or both CuPy arrays, found one of each")
+    if not on_device(given[0]):
+        return cupy.cuda.Device()
+    numbers = {a.device.id for a in given}
+    if len(numbers) > 1:
+        raise DeviceError(
+            f"x1 and x2: expected arrays on one GPU, found GPUs {' and '.join(map(str, sorted(numbers)))}"
+        )
+    return given[0].device
+
+
+@functools.cache
+def warn_of_slow_double(device: int) -> None:
+    """Warn once of a card that is not made for double precision."""
+    ratio = cupy.cuda.Device(device).attributes.get("SingleToDoublePrecisionPerfRatio", 0)
+    if np.dtype(F).itemsize == 8 and ratio >= SLOW:
+        message = f"GPU {device} is {ratio} times slower in float64 than in float32: dtype='float32' is an alternative"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)

@@ -1,0 +1,176 @@
+"""Program → CUDA C++: a function of one point and a function of one pair for every layer, and what calls them."""
+
+from __future__ import annotations
+
+from kernelc.emit import needed
+from kernelc.errors import UnsupportedError
+from kernelc.printing import Statement
+from kernelc.program import Block, Code, Program
+from kernelc_cupy.embedding import own_text
+from kernelc_cupy.legalize import legalize
+from kernelc_cupy.printer import CudaConstants, CudaPrinter, RowPrinter, assignment
+
+PAIR = "template <bool NTK, bool REFINE> DEVICE void"
+STATE = "F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p"
+PRELUDE = """\
+typedef {single} F; // of results and of pairs
+typedef {bits} Bits;
+#define MANTISSA {mantissa}
+#define bits_of {bits_of}
+#define number_of {number_of}
+#define CLOSE F(0.995) // |rho| from which on 1 - |rho| has lost too many digits
+#define DEGREE {degree} // of a table's polynomials
+#define DEVICE __host__ __device__ __forceinline__
+#define LOOP _Pragma("unroll 1")
+"""
+TYPES = {
+    "float64": {"single": "double", "bits": "long long", "mantissa": 52, "degree": 7}
+    | {"bits_of": "__double_as_longlong", "number_of": "__longlong_as_double"},
+    "float32": {"single": "float", "bits": "int", "mantissa": 23, "degree": 3}
+    | {"bits_of": "__float_as_int", "number_of": "__int_as_float"},
+}
+
+
+class CudaSource:
+    """The parts of the CUDA source of a program."""
+
+    def __init__(self, program: Program, dtype: str) -> None:
+        for attachment in program.attachments:
+            raise UnsupportedError(
+                f"the cupy backend runs closed forms of the exact tier only; '{attachment.name}' has none: take another "
+                "backend, such as numba"
+            )
+        self.program, self.dtype = program, dtype
+        self.kind = "dd" if program.careful else "double"
+        self.constants = CudaConstants("C", "F", dtype)
+        self.row_constants = CudaConstants("D", self.kind)
+        self.careful = CudaConstants("D", "dd") if self.kind != "dd" else self.row_constants
+        self.scalars = [f"{name}_" for name, _ in program.parameters] + ["input_width"]
+
+    def arithmetic(self) -> str:
+        """What comes before the layers."""
+        return "\n".join([PRELUDE.format(**TYPES[self.dtype]), part("elementary"), part("doubledouble")])
+
+    def layers(self) -> str:
+        """The layers, one after the other: the part that differs from network to network."""
+        body = [self._exact(name, code) for name, code in self.program.exact]
+        for n, block in enumerate(self.program.blocks, 1):
+            body += [self._row(n, block), self._pair(n, block)]
+        body += [self._row_layers(), self._pair_layers()]
+        constants = [*self.constants.lines(), *self.row_constants.lines()]
+        constants += self.careful.lines() if self.careful is not self.row_constants else []
+        flags = {"NORMALIZE": self.program.normalize, "LOW_HALF": self.program.careful}
+        flags["WITH_NTK"] = not self.program.ntk_reason
+        opening = [
+            f"typedef {self.kind} R; // of what depends on one point only",
+            "typedef const double *Scalars;",
+            *(f"constexpr bool {name} = {str(value).lower()};" for name, value in flags.items()),
+            *constants,
+        ]
+        return "\n\n".join(["\n".join(opening), SAVED, *body]) + "\n"
+
+    def machinery(self) -> str:
+        """What comes after them: the kernels."""
+        kinds = ["nngp", *([] if self.program.ntk_reason else ["ntk", "both"])]
+        names = ["pairs", "points", "zonal", "kernels", *(f"kernels_{kind}" for kind in kinds)]
+        names += [f"refined_{kind}" for kind in kinds if self.program.exact]
+        return "\n".join(part(name) for name in names)
+
+    def saved(self) -> int:
+        """How many numbers all layers save for a point."""
+        return sum(block.count * len(block.saved) for block in self.program.blocks)
+
+    def _title(self, block: Block) -> str:
+        return f"// {block.title}" + (f": {block.count} times" if block.count > 1 else "")
+
+    def _row(self, n: int, block: Block) -> str:
+        statements, ends = RowPrinter(self.row_constants).statements(block.row)
+        lines = [self._scalar(name, "R") for name, rate in block.row.inputs if rate == "scalar"]
+        lines += [assignment(s, "R") for s in statements]
+        lines += [f"saved[{_times(k, 'n')}] = (F)lead({ends[name].text});" for k, name in enumerate(block.saved)]
+        lines += [f"{name} = {ends[name].text};" for name in ("ntk", "q") if ends[name].text != name]
+        return function(
+            f"DEVICE void row_{n}(R &q, R &ntk, Scalars p, F *saved, long long n)", lines, self._title(block)
+        )
+
+    def _pair(self, n: int, block: Block) -> str:
+        """What only Θ needs comes last, if it is wanted."""
+        code = legalize(block.pair)
+        statements, ends = CudaPrinter(self.constants, self.dtype).statements(code)
+        always = needed(statements, ends["gap"].uses + ends["side"].uses)
+        used = {name for s in [*statements, *ends.values()] for name in s.uses}
+        lines = [self._scalar(name, "F") for name, rate in code.inputs if rate == "scalar"]
+        for k, name in enumerate(block.saved):
+            both = [(name + which, points) for which, points in (("1", "one"), ("2", "two")) if name + which in used]
+            if both:
+                lines.append("const F " + ", ".join(f"{own} = {points}[{k}]" for own, points in both) + ";")
+        lines += [assignment(s, "F") for s in statements if s.name in always]
+        lines += [f"asks |= {i.args[0]};" for i in code.instrs if i.op == "refine"]
+        if ends["ntk"].text != "ntk":
+            only = [assignment(s, "F") for s in statements if s.name not in always]
+            lines += ["if (NTK) {", *(f"    {line}" for line in [*only, f"ntk = {ends['ntk'].text};"]), "}"]
+        lines += _both(ends["gap"], ends["side"])
+        return function(f"{PAIR} pair_{n}({STATE})", lines, self._title(block))
+
+    def _scalar(self, name: str, kind: str) -> str:
+        return f"const {kind} {name} = {kind}(p[{self.scalars.index(name)}]);"
+
+    def _row_layers(self) -> str:
+        lines = []
+        for n, block in enumerate(self.program.blocks, 1):
+            lines.append(_repeated(block, f"row_{n}(q, ntk, p, saved, n)", f"saved += {_times(len(block.saved), 'n')}"))
+        return function("DEVICE void row_layers(R &q, R &ntk, Scalars p, F *saved, long long n)", lines)
+
+    def _pair_layers(self) -> str:
+        lines = []
+        for n, block in enumerate(self.program.blocks, 1):
+            k = len(block.saved)
+            call = f"pair_{n}<NTK, REFINE>(gap, side, ntk, asks, one, two, p)"
+            lines.append(_repeated(block, call, f"one.at += {_times(k, 'one.n')}, two.at += {_times(k, 'two.n')}"))
+        return function(f"{PAIR} layers({STATE})", lines)
+
+    def _exact(self, name: str, code: Code) -> str:
+        statements, ends = RowPrinter(self.careful).statements(code)
+        lines = [assignment(s, "dd").replace("R(", "dd(") for s in statements]
+        lines += [f"const dd near = {ends['near'].text}, far = {ends['far'].text};"]
+        lines += ["return (F)maximum(minimum(near.hi, far.hi), 0.0);"]
+        title = "// sin² of half the angle behind an activation, and of its opposite: the smaller, in double-double"
+        return function(f"DEVICE F {name}({', '.join(f'dd {n}' for n, _ in code.inputs)})", lines, title)
+
+
+SAVED = """\
+struct Saved { // what the layers saved for one point: value k is at[k*n]
+    const F *at;
+    long long n;
+    DEVICE F operator[](int k) const { return at[k * n]; }
+};"""
+
+
+def part(name: str) -> str:
+    """A file of CUDA code that is the same for all networks."""
+    return own_text(f"cuda/{name}.cuh")
+
+
+def function(signature: str, lines: list[str], title: str = "") -> str:
+    """The text of a C++ function."""
+    return "\n".join([*([title] if title else []), f"{signature} {{", *(f"    {line}" for line in lines), "}"])
+
+
+def _times(k: int, name: str) -> str:
+    return "0" if k == 0 else name if k == 1 else f"{k} * {name}"
+
+
+def _both(gap: Statement, side: Statement) -> list[str]:
+    """Assign gap and side, each from what the other was."""
+    lines = [f"gap = {gap.text};"] if gap.text != "gap" else []
+    if side.text == "side":
+        return lines
+    if not lines or "gap" not in side.uses:
+        return [f"side = {side.text};", *lines] if "side" not in gap.uses else [*lines, f"side = {side.text};"]
+    return [f"const F turned = {side.text};", *lines, "side = turned;"]
+
+
+def _repeated(block: Block, call: str, step: str) -> str:
+    if block.count == 1:
+        return f"{call}, {step};"
+    return f"LOOP for (int layer = 0; layer < {block.count}; layer++) {call}, {step};"

@@ -1,0 +1,80 @@
+"""Program → the text of a CuPy module: CUDA source for the layers, and the Python that runs it."""
+
+from __future__ import annotations
+
+from kernelc import runtime
+from kernelc.backend import Sheet
+from kernelc.emit import ModuleWriter, section
+from kernelc.program import Program
+from kernelc.runtime import definitions
+from kernelc.templates import LAYERED
+from kernelc_cupy.embedding import own_text
+from kernelc_cupy.source import CudaSource
+
+
+class CuPyWriter(ModuleWriter):
+    """A module whose layers are CUDA code."""
+
+    imports_first = (
+        "import ctypes",
+        "import functools",
+        "import threading",
+        "import warnings",
+        "from collections.abc import Callable, Iterator",
+        "from contextlib import contextmanager",
+        "from typing import Any",
+    )
+    imports = ("import cupy", "import numpy as np")
+    library = "CuPy"
+
+    def __init__(self, program: Program, sheet: Sheet, dtype: str) -> None:
+        super().__init__(program, sheet, dtype)
+        self.cuda = CudaSource(program, dtype)
+
+    def text(self) -> str:
+        """The whole module."""
+        layers = self.cuda.layers()
+        deviations = self.deviations()  # printing names the constants that the settings define
+        parts = [
+            self.docstring(),
+            self.import_lines(),
+            self.identity(),
+            self.settings(),
+            section("The layers, in CUDA C++: what each does to one point, and to a pair of points"),
+            _quoted("LAYERS", layers),
+            self.schedule(),
+            deviations,
+            section("What this module is for"),
+            self.public(),
+            self.self_test(),
+            section("The machinery: the same in every module"),
+            runtime.source("inputs"),
+            *(definitions(own_text(f"{name}.py")) for name in ("device", "points", "grams")),
+            *(map(runtime.source, ("collapse", "zonal")) if self.program.collapse else [LAYERED]),
+            _quoted("ARITHMETIC", self.cuda.arithmetic()),
+            _quoted("MACHINERY", self.cuda.machinery()),
+            'if __name__ == "__main__":\n    self_test()',
+        ]
+        return "\n\n".join(p.strip("\n") + "\n" for p in parts)
+
+    def settings(self) -> str:
+        """The constants of the module."""
+        lines = [
+            f"F = np.{self.dtype}  # of results and of pairs; what depends on one point only is computed in float64",
+            f"NORMALIZE = {self.program.normalize}  # input rows onto the sphere |x|² = d",
+            f"NO_NTK = {self.program.ntk_reason!r}  # why there is no NTK; empty where there is one",
+            f"SAVED = {self.cuda.saved()}  # numbers that all layers save for a point",
+            f"REFINES = {bool(self.program.exact)}  # whether pairs of rows may ask for double-double",
+            *self.collapse_settings(),
+            *self.plain.lines(),
+        ]
+        return "\n".join(lines)
+
+    def schedule(self) -> str:
+        """How often each layer runs."""
+        rows = [f"    ({block.count}, {block.title!r})," for block in self.program.blocks]
+        return "\n".join(["BLOCKS = (  # times, layers", *rows, ")"])
+
+
+def _quoted(name: str, text: str) -> str:
+    return f'{name} = r"""\n{text.strip()}\n"""'
