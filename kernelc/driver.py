@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from kernelc import recursion, registry
-from kernelc.backend import Sheet
+from kernelc.backend import Backend, Sheet
 from kernelc.collapsing import collapse_error, stated
 from kernelc.errors import InputError
 from kernelc.evaluation import Method, QRangeRefusal, check_method, evaluate
@@ -84,16 +84,17 @@ def build(
     duals: Method = "auto",
     progress: Progress | None = None,
 ) -> Path:
-    """Compile and write the module to ``path``, whole or not at all; returns the path. Raises what ``compile`` does.
+    """Write the module to ``path``, whole or not at all; returns the path. Raises what ``compile`` does.
+
+    The backend's library, or a GPU, need not be here.
 
     ``q_range`` is (1e-4, 1e4) by default, and less where an activation takes no more; the module says what it is.
     """
     path, net = Path(path), as_network(net)
-    if q_range is None:
-        kernel = _widest(net, _Options(backend, dtype, collapse, check_method(duals), progress))
-    else:
-        kernel = compile(net, backend, dtype, collapse, q_range, duals, progress)
-    atomic_write_text(path, kernel.source)
+    options = _Options(backend, dtype, collapse, check_method(duals), progress)
+    target = registry.get(backend, run=False)
+    source = _widest(net, options, target) if q_range is None else _source(net, options, _checked(q_range), target)
+    atomic_write_text(path, source)
     return path
 
 
@@ -108,19 +109,25 @@ class _Options:
     progress: Progress | None
 
 
-def _widest(net: Network, options: _Options) -> CompiledKernel:
-    """The kernel for the widest of the usual ranges that its activations take."""
+def _widest(net: Network, options: _Options, target: Backend) -> str:
+    """The module for the widest of the usual ranges that its activations take."""
     for q_range in WIDE[:-1]:
         with suppress(QRangeRefusal):
-            return _compile(net, options, q_range)
-    return _compile(net, options, WIDE[-1])
+            return _source(net, options, q_range, target)
+    return _source(net, options, WIDE[-1], target)
 
 
 def _compile(net: Network, options: _Options, q_range: Range) -> CompiledKernel:
+    target = registry.get(options.backend)
+    source = _source(net, options, q_range, target)
+    return CompiledKernel(net.name, source, target.load(source, net.name), defaults(net), derive(net).ntk_reason)
+
+
+def _source(net: Network, options: _Options, q_range: Range, target: Backend) -> str:
+    """The text of the module."""
     dtype = str(options.dtype)
     if dtype not in DTYPES:
         raise InputError(f"dtype: expected one of {', '.join(DTYPES)}, found {options.dtype!r}")
-    target = registry.get(options.backend)
     kernel = derive(net)
     evaluated = evaluate(activations(kernel.steps), options.duals, q_range, options.progress)
     program = lower(kernel, {e.dual: e.attachment for e in evaluated})
@@ -129,9 +136,7 @@ def _compile(net: Network, options: _Options, q_range: Range) -> CompiledKernel:
         program = collapse_zonal(program, kernel)
         parameters = tuple(defaults(net).items())
         about = replace(about, collapse_error=_collapse_error(program, about, kernel, dtype, parameters))
-    source = target.emit(program, about, dtype)
-    module = target.load(source, net.name)
-    return CompiledKernel(net.name, source, module, defaults(net), kernel.ntk_reason)
+    return target.emit(program, about, dtype)
 
 
 @lru_cache(maxsize=32)  # the same network is often compiled for several backends

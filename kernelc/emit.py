@@ -62,6 +62,7 @@ class ModuleWriter:
     helpers = ON_ONE_THREAD  # text of functions that the printed pair code calls
     pair_printer: type[Printer] = NumPyPrinter
     library = "NumPy"
+    checked = "checked"  # the function that takes arrays in
 
     def __init__(self, program: Program, sheet: Sheet, dtype: str) -> None:
         self.program, self.sheet, self.dtype = program, sheet, dtype
@@ -114,6 +115,7 @@ class ModuleWriter:
         return "\n\n".join(p.strip("\n") + "\n" for p in parts)
 
     def docstring(self) -> str:
+        """What the module is, in words."""
         sheet = self.sheet
         lines = [f"{sheet.name}: the NNGP and NTK kernels of an infinitely wide network, for {self.library}.", ""]
         lines += textwrap.wrap(sheet.description, 110) + ([f"Reference: {sheet.reference}"] if sheet.reference else [])
@@ -137,6 +139,7 @@ class ModuleWriter:
         return ["", *textwrap.wrap(text, 110)]
 
     def identity(self) -> str:
+        """The spec, and what the module exports."""
         spec = self.sheet.spec.strip() + "\n"
         digest = hashlib.sha256(spec.encode()).hexdigest()
         quoted = repr(spec) if '"""' in spec or "\\" in spec or spec.count("\n") > 60 else f'"""\\\n{spec}"""'
@@ -150,6 +153,7 @@ class ModuleWriter:
         return runtime.source("pairwise")
 
     def settings(self) -> str:
+        """The constants of the module."""
         lines = [
             f"F = np.{self.dtype}  # of results and of pairs; what depends on one point only is computed in float64",
             f"TILE = {self.tile}  # rows and columns of the tiles that layers are applied to",
@@ -165,6 +169,7 @@ class ModuleWriter:
         return "\n".join(lines)
 
     def collapse_settings(self) -> list[str]:
+        """Those of the table in the angle."""
         if not self.program.collapse:
             return []
         error = "None" if self.sheet.collapse_error is None else f"{self.sheet.collapse_error:.0e}"
@@ -209,6 +214,7 @@ class ModuleWriter:
         return f"{statement.name} = {statement.text}"
 
     def schedule(self) -> str:
+        """Which layers there are, and how often each runs."""
         rows = [
             f"    ({block.count}, row_{n}, pair_{n}),  # {block.title}"
             for n, block in enumerate(self.program.blocks, 1)
@@ -216,6 +222,7 @@ class ModuleWriter:
         return "\n".join(["BLOCKS = (", *rows, ")"])
 
     def deviations(self) -> str:
+        """The function that computes W_std and b_std from parameters."""
         code = self.program.deviations
         statements, ends = NumPyPrinter(self.plain).statements(code)
         lines = [*_scalars(code, "{0}"), *(f"{s.name} = {s.text}" for s in statements)]
@@ -233,12 +240,14 @@ class ModuleWriter:
         return function(f"{name}({', '.join(n for n, _ in code.inputs)})", title, lines)
 
     def public(self) -> str:
+        """The functions that users call."""
         keywords = "".join(f", {name}={float(value)!r}" for name, value in self.program.parameters)
         passed = "{" + ", ".join(f'"{name}_": {name}' for name, _ in self.program.parameters) + "}"
         only = f"*{keywords}" if keywords else ""
-        return PUBLIC.format(keywords=keywords, only=", " + only if only else "", passed=passed)
+        return PUBLIC.format(keywords=keywords, only=", " + only if only else "", passed=passed, checked=self.checked)
 
     def self_test(self) -> str:
+        """Exact values, and their comparison."""
         sheet = self.sheet
         values = [f'    "{name}": {_matrix(matrix)},' for name, matrix in sheet.values]
         return SELF_TEST.format(
@@ -248,6 +257,7 @@ class ModuleWriter:
         )
 
     def import_lines(self) -> str:
+        """The imports, sorted."""
         first = (*self.imports_first, *(["import base64"] if "table" in self._runtimes() else []))
         return "\n".join([*sorted(first, key=lambda line: (line.startswith("from "), line)), "", *self.imports])
 

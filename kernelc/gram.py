@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kernelc.errors import InputError, UnsupportedError
+from kernelc.errors import BackendError, InputError, UnsupportedError
 from kernelc.files import atomic_write_text
+from kernelc.montecarlo.arrays import namespace
 
 Get = str | tuple[str, ...]
 
@@ -23,8 +24,9 @@ class CompiledKernel:
     """A compiled kernel. Inputs are arrays of shape (n, d) and (m, d), one row a point; results have shape (n, m).
 
     ``x2=None`` stands for x1 itself: row i and column i are the same point, so the diagonal is exact and half of the
-    matrix is computed. Every method raises InputError for arrays that are not real, finite and two-dimensional, and
-    UnsupportedError for the NTK of an activation that jumps.
+    matrix is computed. Every method raises InputError for arrays that are not real, finite and two-dimensional,
+    UnsupportedError for the NTK of an activation that jumps, and BackendError where a GPU fails. The cupy backend takes
+    CuPy arrays as well, and returns what it is given: CuPy's for CuPy's, NumPy's for NumPy's.
     """
 
     name: str
@@ -81,19 +83,22 @@ class CompiledKernel:
         """(rows, columns, block) for blocks that cover the matrix, which is never held as a whole."""
         pairs = self._prepared(x1, x2, get, parameters)
         # copies: a block below the diagonal is the mirror image of one above, which the caller may have changed
-        return ((i, j, np.array(values[get], order="C")) for i, j, values in self._blocks(pairs, get))
+        return ((i, j, values[get].copy(order="C")) for i, j, values in self._blocks(pairs, get))
 
     def matvec(
         self, x1: ArrayLike, x2: ArrayLike | None, v: ArrayLike, get: str = "ntk", **parameters: float
     ) -> NDArray[Any]:
         """K(x1, x2) @ v for v of shape (m,) or (m, k), tile by tile; the matrix is never held as a whole."""
-        vector = np.asarray(v)
+        vector: Any = np.asarray(v) if namespace(v) is np else v
         pairs = self._prepared(x1, x2, get, parameters)
         n, m = pairs.shape
-        if vector.dtype.kind not in "biuf" or not np.isfinite(vector).all():
+        if vector.dtype.kind not in "biuf" or not bool((abs(vector) < np.inf).all()):
             raise InputError(f"v: expected finite real numbers, found an array of dtype {vector.dtype}")
         if vector.ndim not in (1, 2) or len(vector) != m:
             raise InputError(f"v: expected shape ({m},) or ({m}, k), found {vector.shape}")
+        if hasattr(pairs, "product"):  # on a device, where the blocks are
+            with self._checked(get):
+                return cast(NDArray[Any], pairs.product(vector, get))
         out = np.zeros((n, *vector.shape[1:]), dtype=self.module.F)
         for i, j, values in self._blocks(pairs, get):
             out[i] += values[get] @ vector[j]
@@ -144,6 +149,10 @@ class CompiledKernel:
             yield
         except ValueError as error:
             raise InputError(str(error)) from None
+        except RuntimeError as error:
+            if type(error).__name__ != "DeviceError":  # a class of the module's own
+                raise
+            raise BackendError(str(error)) from None
 
 
 def _single(get: object) -> tuple[str]:

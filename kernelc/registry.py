@@ -32,10 +32,10 @@ def available() -> list[Available]:
     return sorted(found, key=lambda b: (rank.get(b.name, len(rank)), b.name))
 
 
-def get(name: str) -> Backend:
+def get(name: str, run: bool = True) -> Backend:
     """The backend of that name; for "auto", $KERNELC_BACKEND or else the fastest that this machine can run.
 
-    Raises BackendError where there is none.
+    Raises BackendError where there is none, or, if it is to ``run``, where this machine cannot run it.
     """
     known = {b.name: b for b in available()}
     if name == "auto":
@@ -43,7 +43,7 @@ def get(name: str) -> Backend:
         name = os.environ.get("KERNELC_BACKEND") or fastest
     if name not in known:
         raise BackendError(f"unknown backend '{name}': there are auto, {', '.join(known)}")
-    if known[name].missing is not None:
+    if run and known[name].missing is not None:
         raise BackendError(f"backend '{name}' cannot run here: {known[name].missing}")
     backend: Backend = next(p for p in entry_points(group="kernelc.backends") if p.name == name).load()
     return backend

@@ -12,19 +12,20 @@ class Memory:
         self.held = held
 
     def copy_to_host_async(self, place, size, stream):
-        assert self.held.flags.c_contiguous and size == self.held.nbytes
+        assert self.held.flags.c_contiguous
+        assert size == self.held.nbytes
         ctypes.memmove(place, self.held.ctypes.data, size)
 
 
 class Card:
     """A device: ``with`` makes it the current one."""
 
-    current = 0
+    current, ratio = 0, 2
 
     def __init__(self, number=None):
         self.id = Card.current if number is None else number
         self.mem_info = 2**34, 2**34
-        self.attributes = {"SingleToDoublePrecisionPerfRatio": 2}
+        self.attributes = {"SingleToDoublePrecisionPerfRatio": Card.ratio}
 
     def __enter__(self):
         self.before, Card.current = Card.current, self.id

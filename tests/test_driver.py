@@ -40,7 +40,7 @@ def test_the_backend_is_named_or_chosen() -> None:
     assert "numpy" in {backend.name for backend in registry.available()}
     assert "import numexpr" in kernelc.compile(NET, backend="auto").source
     assert "import numexpr" not in kernelc.compile(NET, backend="numpy").source
-    with pytest.raises(BackendError, match="unknown backend 'numba7': there are auto, numba, numexpr, numpy"):
+    with pytest.raises(BackendError, match="unknown backend 'numba7': there are auto, numba, numexpr, numpy, cupy"):
         kernelc.compile(NET, backend="numba7")
 
 

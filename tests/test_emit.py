@@ -20,13 +20,20 @@ MODULES = [
     ("leaky-relu", "numexpr", "float64"),
     ("relu-3", "numba", "float32"),
     ("erf-3", "numba", "float64"),
+    ("relu-3", "cupy", "float64"),
+    ("erf-3", "cupy", "float32"),
 ]
 
 
+@pytest.fixture
+def source(spec, backend, dtype, tmp_path):
+    """The text of a module: to write it needs no library of its backend, nor a GPU."""
+    return kernelc.build(spec, tmp_path / "module.py", backend=backend, dtype=dtype).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(("spec", "backend", "dtype"), MODULES)
-def test_golden(spec, backend, dtype, update):
+def test_golden(spec, backend, dtype, source, update):
     golden = GOLDEN / f"{spec}-{backend}-{dtype}.py".replace("-float64", "")
-    source = kernelc.compile(spec, backend=backend, dtype=dtype).source
     if update:
         golden.write_text(source, encoding="utf-8")
     assert source == golden.read_text(encoding="utf-8")
@@ -58,9 +65,8 @@ def test_any_description_stays_inside_its_strings(description, backend):
 
 
 @pytest.mark.parametrize(("spec", "backend", "dtype"), MODULES)
-def test_the_text_is_readable(spec, backend, dtype):
+def test_the_text_is_readable(spec, backend, dtype, source):
     """Layers first, machinery last, every function before it documented."""
-    source = kernelc.compile(spec, backend=backend, dtype=dtype).source
     headings = ["# ---- The layers", "# ---- What this module is for", "# ---- The machinery"]
     assert sorted(headings, key=source.index) == headings
     documented = source[: source.index("# ---- The machinery")]
@@ -69,10 +75,10 @@ def test_the_text_is_readable(spec, backend, dtype):
 
 
 @pytest.mark.parametrize(("spec", "backend", "dtype"), MODULES)
-def test_no_name_is_defined_twice(spec, backend, dtype):
+def test_no_name_is_defined_twice(spec, backend, dtype, source):
     """Files of the runtime meet in one module: a constant of one must not be another's."""
     names = []
-    for node in ast.parse(kernelc.compile(spec, backend=backend, dtype=dtype).source).body:
+    for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.append(node.name)
         elif isinstance(node, ast.Assign | ast.AnnAssign):

@@ -46,8 +46,16 @@ def unset(monkeypatch):
 
 def test_what_is_bundled_is_available():
     listed = registry.available()
-    assert [b.name for b in listed] == ["numba", "numexpr", "numpy"]
-    assert all(b.missing is None and b.description for b in listed)
+    assert [b.name for b in listed] == ["numba", "numexpr", "numpy", "cupy"]
+    assert all(b.description for b in listed)
+    assert all(b.missing is None for b in listed if b.name != "cupy")  # which needs a GPU
+
+
+def test_a_module_is_written_also_for_what_cannot_run_here(monkeypatch):
+    monkeypatch.setattr(type(registry.get("cupy", run=False)), "missing", lambda self: "there is no GPU")
+    with pytest.raises(BackendError, match="backend 'cupy' cannot run here: there is no GPU"):
+        registry.get("cupy")
+    assert registry.get("cupy", run=False).name == "cupy"
 
 
 @pytest.mark.parametrize("name", ["numpy", "numexpr", "numba"])
@@ -86,7 +94,7 @@ def test_an_empty_name_in_the_environment_is_none(monkeypatch):
 
 def test_an_unknown_name_in_the_environment_lists_the_known_ones(monkeypatch):
     monkeypatch.setenv("KERNELC_BACKEND", "jax")
-    with pytest.raises(BackendError, match=r"^unknown backend 'jax': there are auto, numba, numexpr, numpy$"):
+    with pytest.raises(BackendError, match=r"^unknown backend 'jax': there are auto, numba, numexpr, numpy, cupy$"):
         registry.get("auto")
     assert registry.get("numpy").name == "numpy"
 
@@ -99,14 +107,14 @@ def test_one_in_the_environment_that_cannot_run_gives_the_reason(monkeypatch):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(BackendError, match="unknown backend 'jax': there are auto, numba, numexpr, numpy"):
+    with pytest.raises(BackendError, match="unknown backend 'jax': there are auto, numba, numexpr, numpy, cupy"):
         registry.get("jax")
 
 
 @pytest.mark.usefixtures("others", "unset")
 def test_broken_packages_of_others_break_nothing():
     listed = {b.name: b for b in registry.available()}
-    assert list(listed) == ["numba", "numexpr", "numpy", "absent", "broken", "jax"]
+    assert list(listed) == ["numba", "numexpr", "numpy", "absent", "broken", "cupy", "jax"]
     assert "it does not import: No module named 'no_such_package'" in listed["broken"].missing
     assert "it does not import" in listed["jax"].missing
     assert "pip install absentlib" in listed["absent"].missing

@@ -73,8 +73,9 @@ def accepted(x: Any, name: str) -> Any:
         return checked(x, name)
     if x.ndim != 2 or x.shape[1] == 0 or x.dtype.kind not in "biuf":
         return checked(np.broadcast_to(np.empty((), x.dtype), x.shape), name)  # which says what is wrong
-    if not bool(cupy.isfinite(x.astype(F, copy=False)).all()):
-        checked(cupy.asnumpy(x), name)
+    with device_errors(), x.device:
+        if not bool(cupy.isfinite(x.astype(F, copy=False)).all()):
+            checked(cupy.asnumpy(x), name)
     return x
 
 
@@ -87,9 +88,8 @@ def device_of(*arrays: Any) -> Any:
         return cupy.cuda.Device()
     numbers = {a.device.id for a in given}
     if len(numbers) > 1:
-        raise DeviceError(
-            f"x1 and x2: expected arrays on one GPU, found GPUs {' and '.join(map(str, sorted(numbers)))}"
-        )
+        found = " and ".join(map(str, sorted(numbers)))
+        raise DeviceError(f"x1 and x2: expected arrays on one GPU, found them on GPUs {found}")
     return given[0].device
 
 

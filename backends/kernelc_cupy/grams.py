@@ -14,12 +14,11 @@ from kernelc.runtime.collapse import collapsed
 from kernelc.runtime.inputs import panels
 from kernelc.runtime.zonal import zonal
 from kernelc_cupy.device import SQUARE, DeviceError, accepted, device_errors, device_of, for_each, launch, on_device
-from kernelc_cupy.points import PANEL, Panel, Rows
+from kernelc_cupy.points import FEWEST, PANEL, Panel, Rows, for_device, give_back
 
 F: Any = np.float64  # stand-ins for what a generated module defines itself
 REFINES: Any = None
 
-SMALLEST_BLOCK = 64  # rows of a block below which memory is not to be found by smaller ones
 FULL = 2**64 - 1  # no pair
 
 Block = tuple[slice, slice]
@@ -29,7 +28,7 @@ class Gram:
     """The kernels ``get`` of two sets of rows, block by block; ``two is one`` says that row i and column i are one."""
 
     def __init__(self, one: Rows, two: Rows, parameters: dict[str, float], get: tuple[str, ...]) -> None:
-        self.get = tuple(name for name in ("nngp", "ntk") if name in get)
+        self.get: tuple[str, ...] = tuple(name for name in ("nngp", "ntk") if name in get)
         self.one, self.two = one, two
         self.shape = len(one.x), len(two.x)
         self.mirrored = two is one
@@ -38,6 +37,7 @@ class Gram:
             self.zonal = collapsed(one, two, parameters, self.get)
             self.table = None if self.zonal is None else cupy.asarray(self.zonal.coefficients)
             self.bad = cupy.full(1, FULL, np.uint64)
+            cupy.cuda.get_current_stream().synchronize()  # other streams use them too
 
     def fill(self, outs: dict[str, Any], progress: Callable[[float], None] | None = None) -> None:
         """Write the matrices into ``outs``, arrays of NumPy or CuPy; ``progress`` gets the share done."""
@@ -78,7 +78,7 @@ class Gram:
                 yield j, i, {name: value.T for name, value in values.items()}
 
     def product(self, v: Any, get: str) -> Any:
-        """The kernel matrix times v, of shape (m,) or (m, k), on the device; v and the result are of the points' library."""
+        """The kernel matrix times v, of shape (m,) or (m, k), on the device; the result is of the points' library."""
         with device_errors(), self.device:
             vector = cupy.asarray(v, dtype=F)
             out = cupy.zeros((self.shape[0], *vector.shape[1:]), F)
@@ -126,10 +126,8 @@ class Gram:
 
     def _quarters(self, i: slice, j: slice) -> list[Block]:
         """A block in parts, when the device's memory is full: what is not needed at once is given back before."""
-        self.one.kept.clear()
-        self.two.kept.clear()
-        cupy.get_default_memory_pool().free_all_blocks()
-        if max(i.stop - i.start, j.stop - j.start) < SMALLEST_BLOCK:
+        give_back(self.one.kept, self.two.kept)
+        if max(i.stop - i.start, j.stop - j.start) < FEWEST:
             raise DeviceError("the GPU's memory is full, even for a block of 64 rows: free some")
         parts = [[slice(s.start, m), slice(m, s.stop)] for s in (i, j) for m in [(s.start + s.stop) // 2]]
         return [
@@ -229,7 +227,7 @@ def _overlap(out: Any, x: Any) -> bool:
 
 def tabulated(scale: float, width: int, parameters: dict[str, float], get: tuple[str, ...]) -> Any:
     """The table for points with sqrt(x.x/d) = scale, from the layers; None where the kernels are 0 or overflow."""
-    p = cupy.asarray(np.array([*parameters.values(), float(width)]))
+    p = for_device(dict(parameters, input_width=float(width)))
     point = Panel.__new__(Panel)
     point.n = 1
     point.norms, point.length = cupy.asarray(np.array([[scale], [0.0]])), cupy.ones(1)

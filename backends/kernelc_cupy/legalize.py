@@ -45,12 +45,21 @@ class _Legalizer:
                 return replace(instr, op="fma", args=(*factors, self.negative(right, instr)))
             if factors := self.taken(right, "mul", instr.rate):
                 return replace(instr, op="fma", args=(self.negative(factors[0], instr), factors[1], left))
-        if instr.op == "div" and (inside := self.taken(instr.args[1], "sqrt", instr.rate)):
-            root = self.new(instr, "rsqrt", inside)
-            return (
-                replace(instr, op="mul", args=(instr.args[0], root)) if instr.args[0] != 1 else self.undo(instr, root)
-            )
+        if instr.op == "div" and (inverse := self.inverse_root(instr.args[1], instr.rate)):
+            return replace(instr, op="mul", args=(instr.args[0], inverse))
         return instr
+
+    def inverse_root(self, atom: Atom, rate: str) -> str:
+        """The inverse of a value that is a root, in place of that where nobody else uses it; '' if it is none."""
+        root = self.instrs.get(atom) if isinstance(atom, str) else None
+        if not (root and root.op == "sqrt" and root.rate == rate):
+            return ""
+        name = f"t_{root.name}_inverse"
+        self.instrs.setdefault(name, replace(root, name=name, op="rsqrt"))
+        self.times[root.name] -= 1
+        if not self.times[root.name]:
+            del self.instrs[root.name]
+        return name
 
     def taken(self, atom: Atom, op: str, rate: str) -> tuple[Atom, ...]:
         """The arguments of an unnamed instruction that is used here alone, which is removed; () if it is no such."""
@@ -66,7 +75,3 @@ class _Legalizer:
         name = f"{instr.name if instr.name.startswith('t_') else 't_' + instr.name}_{op}"
         self.instrs[name] = Instr(name, op, args, instr.rate)
         return name
-
-    def undo(self, instr: Instr, name: str) -> Instr:
-        """That new instruction, in place of the one that it was made for."""
-        return replace(self.instrs.pop(name), name=instr.name)

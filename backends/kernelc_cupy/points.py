@@ -11,9 +11,12 @@ from kernelc_cupy.device import device_errors, device_of, for_each, on_device, w
 F: Any = np.float64  # stand-ins for what a generated module defines itself
 NORMALIZE: Any = None
 SAVED: Any = None
+DUALS: Any = ()
+SERIES: Any = ()
 deviations: Any = None
 
 PANEL = 4096  # rows that are on the device together, at most
+FEWEST = 64  # of those: where there is no room for so few, there is none
 SHARE = 0.25  # of the free memory that panels of rows may take
 
 
@@ -31,7 +34,8 @@ class Panel:
     def layers(self, parameters: Any) -> None:
         """Run the layers on the points' norms."""
         self.values, self.ends = cupy.empty((3 + SAVED, self.n), F), cupy.empty((2, self.n), F)
-        for_each("rows", self.n, self.norms, self.length, parameters, self.values, self.ends)
+        self.seen = cupy.full((2 * len(DUALS), self.n), np.nan)
+        for_each("rows", self.n, self.norms, self.length, parameters, self.values, self.ends, self.seen)
 
     def size(self) -> int:
         """Its memory, in bytes."""
@@ -40,6 +44,11 @@ class Panel:
     def arguments(self) -> tuple[Any, ...]:
         """What kernels take of it."""
         return self.x, self.values, self.length, self.power, self.n
+
+
+def for_device(parameters: dict[str, float]) -> Any:
+    """The parameters, and behind them the tables of activations, as kernels take them."""
+    return cupy.asarray(np.concatenate([list(parameters.values()), SERIES]))
 
 
 class Rows:
@@ -54,15 +63,13 @@ class Rows:
                     raise ValueError(f"{name}: expected a standard deviation, at least 0, found {value}")
         with device_errors(), device_of(x) as device:
             warn_of_slow_double(device.id)
-            self.parameters = cupy.asarray(np.array(list(p.values())))
+            self.parameters = for_device(p)
             self.room = SHARE * (device.mem_info[0] + cupy.get_default_memory_pool().free_bytes())
             self.kept: dict[tuple[int, int], Panel] = {}
-            found = [self._read(self.panel(rows)) for rows in panels(len(x), PANEL)]
-        self.scale, nngp, ntk = (
-            (np.concatenate([np.empty(0), *part]) for part in zip(*found, strict=True))
-            if found
-            else (np.empty(0), np.empty(0), np.empty(0))
-        )
+            found = self._found(PANEL)
+        self.scale, nngp, ntk, *seen = np.concatenate([np.empty((3 + 2 * len(DUALS), 0)), *found], axis=1)
+        for dual, low, high in zip(DUALS, seen[::2], seen[1::2], strict=True):
+            dual.check(low, high)
         if NORMALIZE and (self.scale == 0).any():
             raise ValueError(f"row {int(np.argmax(self.scale == 0))} is zero and cannot be put on the sphere")
         ends = {"nngp": nngp.astype(F), "ntk": ntk.astype(F)}
@@ -72,12 +79,22 @@ class Rows:
                 raise ValueError(f"row {int(np.argmax(bad))} of the input is out of the domain: its {name} overflows")
         self.diagonal = {name: self._like_x(value) for name, value in ends.items()}
 
-    def _read(self, panel: Panel) -> tuple[Any, Any, Any]:
-        nngp, ntk = cupy.asnumpy(panel.ends)
-        return cupy.asnumpy(panel.norms[0]), nngp, ntk
+    def _found(self, size: int) -> list[Any]:
+        """What was read from panels of that size, or of smaller ones where memory is short."""
+        try:
+            return [self._read(self.panel(rows)) for rows in panels(len(self.x), size)]
+        except cupy.cuda.memory.OutOfMemoryError:
+            give_back(self.kept)
+            if size < FEWEST:
+                raise
+            return self._found(min(size, len(self.x)) // 2)
+
+    def _read(self, panel: Panel) -> Any:
+        return np.vstack([cupy.asnumpy(a) for a in (panel.norms[:1], panel.ends, panel.seen)])
 
     def _like_x(self, value: Any) -> Any:
-        return cupy.asarray(value) if on_device(self.x) else value
+        with device_of(self.x):
+            return cupy.asarray(value) if on_device(self.x) else value
 
     def panel(self, rows: slice) -> Panel:
         """Some rows on the device; kept there while there is room."""
@@ -89,3 +106,10 @@ class Rows:
         if sum(p.size() for p in self.kept.values()) + panel.size() < self.room:
             self.kept[key] = panel
         return panel
+
+
+def give_back(*kept: dict[Any, Any]) -> None:
+    """Free what is kept on the device without need."""
+    for panels_of_rows in kept:
+        panels_of_rows.clear()
+    cupy.get_default_memory_pool().free_all_blocks()

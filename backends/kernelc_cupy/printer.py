@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +10,9 @@ from sympy import Expr, Integer
 
 from kernelc.printing import Constants, Printer, Statement, double_double
 from kernelc.program import Instr
+
+CALL = re.compile(r"(\w+)\.(\w+)\(")  # of a table, in an instruction's callee
+PARTS = {"{0}[0]": "{0}.gap", "{0}[1]": "{0}.side"}  # of what its `angle` gives
 
 
 class CudaConstants(Constants):
@@ -57,7 +61,17 @@ class CudaPrinter(Printer):
         if instr.op == "refine":
             flag, rough, *inputs = args
             return f"(REFINE && {flag} ? {instr.callee}({', '.join(inputs)}) : {rough})"
+        if instr.op == "call":
+            return self.table(instr, args)
         return super().call(instr, args)
+
+    def table(self, instr: Instr, args: list[str]) -> str:
+        """A call of a table; from the features of its points rather than their standard deviations."""
+        if not (match := CALL.match(instr.callee)):
+            return PARTS[instr.callee].format(*args)
+        name, function = match.groups()
+        one, two = (features(name, s) + which for s, which in zip(instr.args[2:], "12", strict=True))
+        return f"table_{function}<{name}>({args[0]}, {args[1]}, {one}, {two}, p)"
 
 
 class RowPrinter(CudaPrinter):
@@ -70,7 +84,19 @@ class RowPrinter(CudaPrinter):
         text = Printer.constant(self, number, op)
         return f"R({text})" if op in ("atan2", "min", "max", "ratio", "sqrt", "where") else text
 
+    def table(self, instr: Instr, args: list[str]) -> str:
+        """A call of a table; in double precision."""
+        name, function = instr.callee.split("(")[0].split(".")
+        return f"R(table_{function}<{name}>(lead(R({args[0]})), p))"
+
+
+def features(table: str, s: str | Expr) -> str:
+    """The name of a table's features of a point, but for the 1 or 2 at its end; ``s``: what its s1 or s2 is called."""
+    return f"{table}_{s[:-1]}" if isinstance(s, str) else table + re.sub(r"\W", "_", f"_{s}_")
+
 
 def assignment(statement: Statement, kind: str) -> str:
     """``const F name = ...;``."""
+    if statement.text.startswith("table_angle<"):
+        kind = "Angle"
     return f"const {'bool' if statement.logical else kind} {statement.name} = {statement.text};"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from kernelc.emit import needed
-from kernelc.errors import UnsupportedError
 from kernelc.printing import Statement
 from kernelc.program import Block, Code, Program
+from kernelc_cupy.attached import Attached
 from kernelc_cupy.embedding import own_text
 from kernelc_cupy.legalize import legalize
 from kernelc_cupy.printer import CudaConstants, CudaPrinter, RowPrinter, assignment
 
+ROW_STATE = "R &q, R &ntk, Scalars p, F *saved, long long n, double *seen"
 PAIR = "template <bool NTK, bool REFINE> DEVICE void"
 STATE = "F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p"
 PRELUDE = """\
@@ -35,21 +38,18 @@ class CudaSource:
     """The parts of the CUDA source of a program."""
 
     def __init__(self, program: Program, dtype: str) -> None:
-        for attachment in program.attachments:
-            raise UnsupportedError(
-                f"the cupy backend runs closed forms of the exact tier only; '{attachment.name}' has none: take another "
-                "backend, such as numba"
-            )
         self.program, self.dtype = program, dtype
         self.kind = "dd" if program.careful else "double"
         self.constants = CudaConstants("C", "F", dtype)
         self.row_constants = CudaConstants("D", self.kind)
         self.careful = CudaConstants("D", "dd") if self.kind != "dd" else self.row_constants
         self.scalars = [f"{name}_" for name, _ in program.parameters] + ["input_width"]
+        self.attached = Attached(program, dtype, len(self.scalars))
 
     def arithmetic(self) -> str:
         """What comes before the layers."""
-        return "\n".join([PRELUDE.format(**TYPES[self.dtype]), part("elementary"), part("doubledouble")])
+        names = ["elementary", "doubledouble", *(["tables"] if self.attached.names else [])]
+        return "\n".join([PRELUDE.format(**TYPES[self.dtype]), *map(part, names)])
 
     def layers(self) -> str:
         """The layers, one after the other: the part that differs from network to network."""
@@ -67,7 +67,7 @@ class CudaSource:
             *(f"constexpr bool {name} = {str(value).lower()};" for name, value in flags.items()),
             *constants,
         ]
-        return "\n\n".join(["\n".join(opening), SAVED, *body]) + "\n"
+        return "\n\n".join(["\n".join(opening), SAVED, *self.attached.texts, *body]) + "\n"
 
     def machinery(self) -> str:
         """What comes after them: the kernels."""
@@ -76,34 +76,35 @@ class CudaSource:
         names += [f"refined_{kind}" for kind in kinds if self.program.exact]
         return "\n".join(part(name) for name in names)
 
-    def saved(self) -> int:
-        """How many numbers all layers save for a point."""
-        return sum(block.count * len(block.saved) for block in self.program.blocks)
-
     def _title(self, block: Block) -> str:
         return f"// {block.title}" + (f": {block.count} times" if block.count > 1 else "")
 
     def _row(self, n: int, block: Block) -> str:
-        statements, ends = RowPrinter(self.row_constants).statements(block.row)
+        printer = RowPrinter(self.row_constants)
+        statements, ends = printer.statements(block.row)
         lines = [self._scalar(name, "R") for name, rate in block.row.inputs if rate == "scalar"]
         lines += [assignment(s, "R") for s in statements]
         lines += [f"saved[{_times(k, 'n')}] = (F)lead({ends[name].text});" for k, name in enumerate(block.saved)]
+        starts = self.attached.starts(block)
+        for own, (table, s) in self.attached.sets(block).items():
+            root = ends[s[:-1]].text if isinstance(s, str) else f"R({printer.constant(s)})"
+            lines.append(f"save_row<{table}>(lead({root}), p, saved + {_times(starts[own], 'n')}, n, seen);")
         lines += [f"{name} = {ends[name].text};" for name in ("ntk", "q") if ends[name].text != name]
-        return function(
-            f"DEVICE void row_{n}(R &q, R &ntk, Scalars p, F *saved, long long n)", lines, self._title(block)
-        )
+        return function(f"DEVICE void row_{n}({ROW_STATE})", lines, self._title(block))
 
     def _pair(self, n: int, block: Block) -> str:
         """What only Θ needs comes last, if it is wanted."""
         code = legalize(block.pair)
         statements, ends = CudaPrinter(self.constants, self.dtype).statements(code)
         always = needed(statements, ends["gap"].uses + ends["side"].uses)
-        used = {name for s in [*statements, *ends.values()] for name in s.uses}
+        used = {name for s in [*statements, *ends.values()] for name in s.uses if re.search(rf"\b{name}\b", s.text)}
         lines = [self._scalar(name, "F") for name, rate in code.inputs if rate == "scalar"]
         for k, name in enumerate(block.saved):
             both = [(name + which, points) for which, points in (("1", "one"), ("2", "two")) if name + which in used]
             if both:
                 lines.append("const F " + ", ".join(f"{own} = {points}[{k}]" for own, points in both) + ";")
+        for own, start in self.attached.starts(block).items():
+            lines.append(f"const Saved {own}1 = one.past({start}), {own}2 = two.past({start});")
         lines += [assignment(s, "F") for s in statements if s.name in always]
         lines += [f"asks |= {i.args[0]};" for i in code.instrs if i.op == "refine"]
         if ends["ntk"].text != "ntk":
@@ -118,13 +119,14 @@ class CudaSource:
     def _row_layers(self) -> str:
         lines = []
         for n, block in enumerate(self.program.blocks, 1):
-            lines.append(_repeated(block, f"row_{n}(q, ntk, p, saved, n)", f"saved += {_times(len(block.saved), 'n')}"))
-        return function("DEVICE void row_layers(R &q, R &ntk, Scalars p, F *saved, long long n)", lines)
+            step = f"saved += {_times(self.attached.width(block), 'n')}"
+            lines.append(_repeated(block, f"row_{n}(q, ntk, p, saved, n, seen)", step))
+        return function(f"DEVICE void row_layers({ROW_STATE})", lines)
 
     def _pair_layers(self) -> str:
         lines = []
         for n, block in enumerate(self.program.blocks, 1):
-            k = len(block.saved)
+            k = self.attached.width(block)
             call = f"pair_{n}<NTK, REFINE>(gap, side, ntk, asks, one, two, p)"
             lines.append(_repeated(block, call, f"one.at += {_times(k, 'one.n')}, two.at += {_times(k, 'two.n')}"))
         return function(f"{PAIR} layers({STATE})", lines)
@@ -143,6 +145,7 @@ struct Saved { // what the layers saved for one point: value k is at[k*n]
     const F *at;
     long long n;
     DEVICE F operator[](int k) const { return at[k * n]; }
+    DEVICE Saved past(int k) const { return {at + k * n, n}; }
 };"""
 
 
@@ -156,8 +159,11 @@ def function(signature: str, lines: list[str], title: str = "") -> str:
     return "\n".join([*([title] if title else []), f"{signature} {{", *(f"    {line}" for line in lines), "}"])
 
 
-def _times(k: int, name: str) -> str:
-    return "0" if k == 0 else name if k == 1 else f"{k} * {name}"
+def _times(k: int | str, name: str) -> str:
+    """k·name; k may be a sum in C++."""
+    if isinstance(k, int) or k.isdecimal():
+        return "0" if int(k) == 0 else name if int(k) == 1 else f"{k} * {name}"
+    return f"({k}) * {name}"
 
 
 def _both(gap: Statement, side: Statement) -> list[str]:

@@ -11,6 +11,8 @@ from kernelc.templates import LAYERED
 from kernelc_cupy.embedding import own_text
 from kernelc_cupy.source import CudaSource
 
+NO_TABLES = "DUALS = SERIES = ()  # activations by tables: there is none"
+
 
 class CuPyWriter(ModuleWriter):
     """A module whose layers are CUDA code."""
@@ -25,7 +27,7 @@ class CuPyWriter(ModuleWriter):
         "from typing import Any",
     )
     imports = ("import cupy", "import numpy as np")
-    library = "CuPy"
+    library, checked = "CuPy", "accepted"
 
     def __init__(self, program: Program, sheet: Sheet, dtype: str) -> None:
         super().__init__(program, sheet, dtype)
@@ -51,6 +53,7 @@ class CuPyWriter(ModuleWriter):
             runtime.source("inputs"),
             *(definitions(own_text(f"{name}.py")) for name in ("device", "points", "grams")),
             *(map(runtime.source, ("collapse", "zonal")) if self.program.collapse else [LAYERED]),
+            *(self.tables() if self.program.attachments else []),
             _quoted("ARITHMETIC", self.cuda.arithmetic()),
             _quoted("MACHINERY", self.cuda.machinery()),
             'if __name__ == "__main__":\n    self_test()',
@@ -63,12 +66,28 @@ class CuPyWriter(ModuleWriter):
             f"F = np.{self.dtype}  # of results and of pairs; what depends on one point only is computed in float64",
             f"NORMALIZE = {self.program.normalize}  # input rows onto the sphere |x|² = d",
             f"NO_NTK = {self.program.ntk_reason!r}  # why there is no NTK; empty where there is one",
-            f"SAVED = {self.cuda.saved()}  # numbers that all layers save for a point",
+            *([] if self.program.attachments else [NO_TABLES, self.numbers_saved()]),
             f"REFINES = {bool(self.program.exact)}  # whether pairs of rows may ask for double-double",
             *self.collapse_settings(),
             *self.plain.lines(),
         ]
         return "\n".join(lines)
+
+    def numbers_saved(self) -> str:
+        """The constant that tables have a share in."""
+        return f"SAVED = {self.cuda.attached.saved(self.program)}  # numbers that all layers save for a point"
+
+    def tables(self) -> list[str]:
+        """The tables of activations, and their numbers for the device."""
+        names = [attachment.name for attachment in self.program.attachments]
+        duals = ", ".join(f"DeviceTable({name})" for name in names)
+        return [
+            runtime.source("table"),
+            definitions(own_text("tables.py")),
+            *[attachment.text for attachment in self.program.attachments],
+            f"DUALS = ({duals},)",
+            f"SERIES = packed(*DUALS)  # as kernels take it, behind the parameters\n{self.numbers_saved()}",
+        ]
 
     def schedule(self) -> str:
         """How often each layer runs."""

@@ -3,6 +3,7 @@
 A test may take memory away (``limit``, bytes of one array) or say which device arrays are made on.
 """
 
+from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -36,17 +37,13 @@ class RawModule:
         )
 
 
-def _error(name, base=RuntimeError):
-    return type(name, (base,), {})
-
-
 def emulated() -> ModuleType:
     """A fresh module ``cupy``."""
     cupy = ModuleType("cupy")
+    cupy.__spec__ = ModuleSpec("cupy", None)
     cupy.limit = float("inf")
-    errors = {
-        name: _error(name) for name in ("OutOfMemoryError", "CompileException", "CUDARuntimeError", "CUDADriverError")
-    }
+    names = ("OutOfMemoryError", "CompileException", "CUDARuntimeError", "CUDADriverError")
+    errors = {name: type(name, (RuntimeError,), {}) for name in names}
 
     def new(make):
         def made(shape, *rest, **options):

@@ -9,7 +9,7 @@ import pytest
 import scipy.special
 from cupy_stand_in import Device, device, host
 
-from kernelc import Activation, Dense, InputError, Network, Normalize, Residual, Sum
+from kernelc import Activation, Dense, InputError, Network, Normalize, Residual, Sum, check
 from kernelc.montecarlo import empirical
 from kernelc.montecarlo.estimate import Plan, sample
 from kernelc.montecarlo.pointwise import _function
@@ -80,6 +80,12 @@ def test_samples_on_the_device_are_those_on_the_host(name: str, cupy: ModuleType
     net = Network(NETWORKS[name])
     found, true = (sample(Plan(net, x, (5,), 6, 0, True)) for x in (cupy.asarray(X), X))
     assert np.array_equal(found.values[5], true.values[5])
+
+
+def test_a_check_of_points_on_the_device_is_that_of_points_on_the_host(cupy: ModuleType) -> None:
+    net = Network(NETWORKS["relu"], name="net")
+    found, true = (check(net, x, networks=40, widths=(8, 16)).to_dict() for x in (cupy.asarray(X), X))
+    assert {**found, "seconds": 0} == {**true, "seconds": 0}
 
 
 def test_refusals_are_the_same(cupy: ModuleType) -> None:

@@ -23,15 +23,16 @@ extern "C" __global__ void norms(F *x, long long dim, double *norms, double *len
     power[i] = e;
 }
 
-// values (3 + SAVED, n): see Points; ends (2, n): nngp and ntk at the output.
+// values (3 + SAVED, n): see Points; ends (2, n): nngp and ntk at the output; seen: for each table of an activation, the
+// smallest and the largest standard deviation there.
 extern "C" __global__ void rows(
-    const double *norms, const double *length, const double *p, F *values, F *ends, long long n
+    const double *norms, const double *length, const double *p, F *values, F *ends, double *seen, long long n
 ) {
     const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= n) return;
     const R scale = R(norms[i]) + R(LOW_HALF ? norms[n + i] : 0.0);
     R q = NORMALIZE ? R(1.0) : scale * scale, ntk = R(0.0);
-    row_layers(q, ntk, p, values + 3 * n + i, n);
+    row_layers(q, ntk, p, values + 3 * n + i, n, seen + i);
     values[i] = length[i] > 0 ? (F)(1 / length[i]) : F(0);
     values[n + i] = (F)lead(sqrt(q));
     values[2 * n + i] = (F)lead(sqrt(ntk));

@@ -1,0 +1,57 @@
+"""NVIDIA's run-time compiler, which needs no GPU: CUDA code → machine code of a card, and a report on it."""
+
+import re
+from dataclasses import dataclass
+
+from cuda.bindings import nvrtc
+
+OPTIONS = (b"--std=c++17", b"--fmad=false")  # those of the modules
+KERNEL = re.compile(r"Compiling entry function '(\w+)' for")
+SPILLS = re.compile(r"(\d+) bytes spill stores, (\d+) bytes spill loads")
+REGISTERS = re.compile(r"Used (\d+) registers")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the compiler says: its log, and registers and spilled bytes of every kernel."""
+
+    log: str
+    registers: dict[str, int]
+    spilled: dict[str, int]
+
+
+def compiled(code: str, card: int, *options: bytes) -> tuple[bytes, Report]:
+    """The machine code (a cubin) for a compute capability such as 90, and the report."""
+    program = _checked(nvrtc.nvrtcCreateProgram(code.encode(), b"kernels.cu", 0, [], []))
+    given = [f"--gpu-architecture=sm_{card}".encode(), *OPTIONS, b"--ptxas-options=-v", *options]
+    (status,) = nvrtc.nvrtcCompileProgram(program, len(given), given)
+    log = _text(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program).decode().rstrip("\0")
+    assert status == nvrtc.nvrtcResult.NVRTC_SUCCESS, log
+    cubin = _text(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN, program)
+    names = KERNEL.findall(log)
+    parts = KERNEL.split(log)[2::2]  # what follows each name
+    registers = {name: int(REGISTERS.search(part)[1]) for name, part in zip(names, parts, strict=True)}
+    spilled = {name: sum(map(int, sum(SPILLS.findall(part), ()))) for name, part in zip(names, parts, strict=True)}
+    return cubin, Report(log, registers, spilled)
+
+
+def ptx(code: str) -> str:
+    """The code for CUDA's virtual machine, as text."""
+    program = _checked(nvrtc.nvrtcCreateProgram(code.encode(), b"kernels.cu", 0, [], []))
+    given = [b"--gpu-architecture=compute_80", *OPTIONS]
+    (status,) = nvrtc.nvrtcCompileProgram(program, len(given), given)
+    assert status == nvrtc.nvrtcResult.NVRTC_SUCCESS
+    return _text(nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX, program).decode()
+
+
+def _checked(answer):
+    status, value = answer
+    assert status == nvrtc.nvrtcResult.NVRTC_SUCCESS, status
+    return value
+
+
+def _text(size, get, program) -> bytes:
+    text = b" " * _checked(size(program))
+    (status,) = get(program, text)
+    assert status == nvrtc.nvrtcResult.NVRTC_SUCCESS, status
+    return text

@@ -1,0 +1,83 @@
+"""Generated CUDA code, as NVIDIA's compiler sees it for four generations of cards: nothing of this needs a GPU."""
+
+import re
+from functools import cache
+
+import pytest
+from nvrtc import compiled, ptx
+from on_host import KERNEL
+from oracle.cases import CASES
+
+import kernelc
+from kernelc.lowering import lower
+from kernelc_cupy.source import CudaSource
+
+CARDS = (75, 80, 90, 120)
+SPECS = ("relu-3", "erf-3", "gelu-2", "leaky-relu", "residual-relu", "mixed", "siren", "snake-2", "sphere-relu")
+BY_NAME = {case.name: case for case in CASES}
+
+
+@cache
+def source(name, dtype):
+    net = kernelc.loads(BY_NAME[name].toml) if name in BY_NAME else kernelc.load(name)
+    return CudaSource(lower(kernelc.derive(net)), dtype)
+
+
+def whole(name, dtype):
+    cuda = source(name, dtype)
+    return cuda.arithmetic() + cuda.layers() + cuda.machinery()
+
+
+@pytest.mark.parametrize("card", CARDS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", SPECS)
+def test_every_card_compiles_it_without_warnings_and_without_spills(name, dtype, card):
+    code = whole(name, dtype)
+    cubin, report = compiled(code, card)
+    assert cubin.startswith(b"\x7fELF")
+    assert "warning" not in report.log
+    assert set(report.spilled) == set(KERNEL.findall(code))
+    assert not any(report.spilled.values()), report.spilled
+    assert max(report.registers.values()) < 255
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_every_reference_network_compiles_without_spills(name, dtype):
+    for card in CARDS:
+        _, report = compiled(whole(name, dtype), card)
+        assert "warning" not in report.log
+        assert not any(report.spilled.values()), (card, report.spilled)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_float32_layers_have_no_double_precision(name):
+    """The layers by themselves: rows, close pairs and what asks for double-double are computed in double on purpose."""
+    cuda = source(name, "float32")
+    lone = """
+extern "C" __global__ void lone(F *gap, const F *one, const F *two, Scalars p) {
+    F side = 1, ntk = 0;
+    bool asks = false;
+    layers<WITH_NTK, false>(*gap, side, ntk, asks, {one, 9}, {two, 9}, p);
+    *gap += side + ntk + asks;
+}
+"""
+    text = ptx(cuda.arithmetic() + cuda.layers() + lone)
+    assert ".f32" in text
+    assert not re.findall(r"\b(?:add|sub|mul|fma|div|sqrt|rsqrt|neg|abs|min|max|setp)[.\w]*\.f64", text)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_squares_are_products_and_sums_of_products_are_fused(name):
+    for dtype in ("float64", "float32"):
+        layers = source(name, dtype).layers()
+        assert "fma(" in layers
+        assert "pow(" not in layers
+
+
+def test_a_quotient_by_a_root_is_a_product_with_its_inverse():
+    """Of erf's derivative, 4/(pi*sqrt(...)): the root itself is used elsewhere, and stays."""
+    layers = source("erf-3", "float64").layers()
+    assert "rsqrt(" in layers
+    assert re.search(r"const F dot = .*/", layers) is None

@@ -1,0 +1,224 @@
+"""Blocks, arrays of two libraries, and what a device can refuse."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from cupy_stand_in import Card, Device
+
+import kernelc
+from kernelc import BackendError, InputError
+from kernelc_cupy.backend import CuPyBackend
+
+X = np.random.default_rng(0).standard_normal((150, 5))
+Y = np.random.default_rng(1).standard_normal((70, 5))
+BOTH = ("nngp", "ntk")
+Z, ERF, RELU = kernelc.Dense(1.2, 0.3), kernelc.Activation("erf"), kernelc.Activation("relu")
+BIAS = kernelc.Network([Z, ERF, Z, RELU, Z], name="bias")
+
+
+@pytest.fixture(scope="module")
+def k(cupy):
+    return kernelc.compile(BIAS, backend="cupy")
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return kernelc.compile(BIAS, backend="numpy")
+
+
+@pytest.fixture
+def small_blocks(k, monkeypatch):
+    """Blocks of 64 rows: 150 points are several, the last of another size."""
+    monkeypatch.setitem(vars(k.module), "PANEL", 64)
+
+
+def close(found, true):
+    np.testing.assert_allclose(found.held if isinstance(found, Device) else found, true, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("get", ["nngp", "ntk", BOTH, ("ntk", "nngp")])
+@pytest.mark.parametrize("others", [None, Y])
+@pytest.mark.usefixtures("small_blocks")
+def test_blocks_make_the_matrix(k, truth, get, others):
+    found, true = k(X, others, get), truth(X, others, get)
+    for a, b in zip(*((found, true) if isinstance(get, tuple) else ((found,), (true,))), strict=True):
+        assert isinstance(a, np.ndarray)
+        close(a, b)
+
+
+@pytest.mark.parametrize("others", [None, Y])
+@pytest.mark.usefixtures("small_blocks")
+def test_cupy_arrays_in_and_out(k, truth, cupy, others):
+    x, y = cupy.asarray(X), None if others is None else cupy.asarray(others)
+    found = k(x, y, BOTH)
+    for a, b in zip(found, truth(X, others, BOTH), strict=True):
+        assert isinstance(a, Device)
+        close(a, b)
+    assert isinstance(k.diag(x), Device)
+    close(k.diag(x), truth.diag(X))
+    np.testing.assert_array_equal(x.held, X)  # scaled in a copy only
+    out = cupy.empty((150, 150 if others is None else 70))
+    assert k.ntk(x, y, out=out) is out
+    close(out, truth(X, others))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_output_that_is_no_plain_matrix(k, truth, cupy):
+    """Columns that are apart, and another dtype, for which there are no kernels."""
+    out = Device(np.empty((150, 300))[:, ::2])
+    k.fill(out, cupy.asarray(X))
+    close(out, truth(X))
+    single = np.empty((150, 150), np.float32)
+    k.fill(single, X)
+    np.testing.assert_allclose(single, truth(X), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("others", [None, Y])
+@pytest.mark.parametrize("columns", [(), (3,)])
+@pytest.mark.usefixtures("small_blocks")
+def test_matvec(k, truth, cupy, others, columns):
+    v = np.random.default_rng(2).standard_normal((150 if others is None else 70, *columns))
+    found = k.matvec(X, others, v)
+    assert isinstance(found, np.ndarray)
+    close(found, truth(X, others) @ v)
+    on_device = k.matvec(cupy.asarray(X), None if others is None else cupy.asarray(others), cupy.asarray(v))
+    assert isinstance(on_device, Device)
+    close(on_device, truth(X, others) @ v)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_tiles_cover_the_matrix_once(k, truth, cupy):
+    for x in (X, cupy.asarray(X)):
+        found, times = np.zeros((150, 150)), np.zeros((150, 150))
+        for i, j, tile in k.tiles(x):
+            found[i, j] = tile.held if isinstance(tile, Device) else tile
+            times[i, j] += 1
+        assert (times == 1).all()
+        close(found, truth(X))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_progress_ends_at_one(k):
+    shares = []
+    k.fill(np.empty((150, 150)), X, progress=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_no_rows(k, cupy):
+    assert k(X[:0]).shape == (0, 0)
+    assert k(cupy.asarray(X[:0]), cupy.asarray(Y)).shape == (0, 70)
+    assert k.diag(X[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("room", [100 * 100 * 8, 40 * 40 * 8])
+def test_full_memory_makes_smaller_blocks(k, truth, cupy, monkeypatch, room):
+    """The first kernel of a matrix that has no room is computed in parts, to the same values."""
+    monkeypatch.setattr(cupy, "limit", room)
+    close(k(X), truth(X))
+    close(k(X, Y), truth(X, Y))
+    close(k.matvec(X, None, X[:, 0]), truth(X) @ X[:, 0])
+
+
+def test_memory_that_is_full_to_the_end(k, cupy, monkeypatch):
+    monkeypatch.setattr(cupy, "limit", 8 * 32 * 32 - 1)
+    with pytest.raises(BackendError, match="the GPU's memory is full"):
+        k(X)
+
+
+def test_arrays_of_two_libraries_or_two_devices(k, cupy):
+    with pytest.raises(InputError, match="both NumPy arrays or both CuPy arrays"):
+        k(cupy.asarray(X), Y)
+    with Card(1):
+        elsewhere = cupy.asarray(Y)
+    with pytest.raises(BackendError, match="on one GPU, found them on GPUs 0 and 1"):
+        k(cupy.asarray(X), elsewhere)
+
+
+@pytest.mark.parametrize("bad", [X[0], X[:, :0], X * 1j, np.where(X > 2, np.nan, X)])
+def test_bad_points_are_refused_alike_on_either_side(k, cupy, bad):
+    with pytest.raises(InputError) as host:
+        k(bad)
+    with pytest.raises(InputError) as device:
+        k(cupy.asarray(bad))
+    assert str(host.value) == str(device.value)
+
+
+def test_out_of_the_domain_is_named(k):
+    x = X[:4].copy()
+    x[2] = 1e160
+    with pytest.raises(InputError, match="row 2 of the input is out of the domain: its nngp overflows"):
+        k(x, get="nngp")
+
+
+ERRORS = [
+    ("CUDARuntimeError", "cudaErrorNoDevice: no CUDA-capable device is detected", "there is no NVIDIA GPU here"),
+    ("CUDARuntimeError", "cudaErrorInsufficientDriver: driver is insufficient", "driver is too old for this CuPy"),
+    ("CUDADriverError", "CUDA_ERROR_NO_BINARY_FOR_GPU: no kernel image", "driver is too old for this CuPy"),
+    (
+        "CUDARuntimeError",
+        "cudaErrorIllegalAddress: an illegal memory access",
+        "the GPU failed: cudaErrorIllegalAddress",
+    ),
+    ("CompileException", "nvrtc: error: invalid value for --gpu-architecture", "CUDA's compiler failed"),
+    ("OutOfMemoryError", "Out of memory allocating 8 bytes", "the GPU's memory is full"),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "said"), ERRORS)
+def test_what_a_device_says_is_a_backend_error(k, cupy, monkeypatch, kind, text, said):
+    spaces = (cupy.cuda.runtime, cupy.cuda.driver, cupy.cuda.compiler, cupy.cuda.memory)
+    error = next(vars(space)[kind] for space in spaces if kind in vars(space))
+
+    def fail(*_):
+        raise error(text)
+
+    monkeypatch.setitem(vars(k.module), "launch", fail)
+    with pytest.raises(BackendError, match=said):
+        k(X)
+
+
+def test_a_card_that_is_slow_in_double_precision_is_named_once(k, monkeypatch):
+    warn = k.module.warn_of_slow_double
+    warn.cache_clear()
+    assert warn(0) is None  # two times slower is fine
+    warn.cache_clear()
+    monkeypatch.setattr(Card, "ratio", 64)
+    with pytest.warns(RuntimeWarning, match=r"GPU 0 is 64 times slower in float64 than in float32: dtype='float32'"):
+        k(X)
+    k(X)  # pytest turns warnings into errors
+    warn.cache_clear()
+    single = kernelc.compile("relu-1", backend="cupy", dtype="float32")
+    single(X)
+
+
+def test_what_is_missing_is_said_with_its_remedy(monkeypatch):
+    backend, space = CuPyBackend(), sys.modules[CuPyBackend.__module__]
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    monkeypatch.setattr(space, "find_spec", lambda name: None)
+    assert backend.missing().startswith("cupy is not installed: pip install 'kernelc[cuda13]'")
+    with pytest.raises(BackendError, match="cupy is not installed"):
+        backend.load("", "a")
+    monkeypatch.setattr(space, "find_spec", lambda name: True)
+
+    def no_driver():
+        raise RuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version")
+
+    for count, said in (
+        (no_driver, "cupy finds no GPU (cudaErrorInsufficient"),
+        (lambda: 0, "cupy finds no GPU: it needs"),
+    ):
+        runtime = SimpleNamespace(cuda=SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=count)))
+        monkeypatch.setitem(sys.modules, "cupy", runtime)
+        assert backend.missing().startswith(said)
+    monkeypatch.setitem(sys.modules, "cupy", None)  # it fails to import
+    assert "cupy finds no GPU" in backend.missing()
+
+
+def test_building_needs_no_gpu(tmp_path):
+    path = kernelc.build("relu-1", tmp_path / "relu1.py", backend="cupy")
+    text = path.read_text()
+    assert "import cupy" in text
+    assert "template <bool NTK" in text
