@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 HEADER = Path(__file__).with_name("on_host.hpp").read_text()
-KERNEL = re.compile(r'^(?:(?:CAREFUL_)?KERNEL|extern "C" __global__ void) (\w+)\(', re.MULTILINE)
+KERNEL = re.compile(r'^(?:KERNEL|extern "C" __global__ void) (\w+)\(', re.MULTILINE)
 OPTIONS = ["-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-Wno-unknown-pragmas", "-Werror", "-Wall"]
 OPTIONS += ["-Wno-unused-function", "-Wno-unused-variable"]
 

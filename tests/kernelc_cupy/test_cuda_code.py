@@ -9,16 +9,27 @@ from on_host import KERNEL
 from oracle.cases import CASES
 
 import kernelc
+from kernelc.evaluation import evaluate
 from kernelc.lowering import lower
+from kernelc.steps import activations
 from kernelc_cupy.source import CudaSource
 
 CARDS = (75, 80, 90, 120)
+FEW = ("relu-3", "erf-3", "gelu-2")
 SPECS = ("relu-3", "erf-3", "gelu-2", "leaky-relu", "residual-relu", "mixed", "siren", "snake-2", "sphere-relu")
+TABLES = {"tables": ("tanh", "silu"), "tables and formulas": ("silu", "relu", "tanh", "gelu")}
+Z = kernelc.Dense("1.5", "0.1")
 BY_NAME = {case.name: case for case in CASES}
 
 
 @cache
 def source(name, dtype):
+    """The CUDA code of a bundled spec, of a reference network, or of activations by tables."""
+    if name in TABLES:
+        layers = [layer for activation in TABLES[name] for layer in (Z, kernelc.Activation(activation))]
+        symbolic = kernelc.derive(kernelc.Network([*layers, Z], name="tables"))
+        tables = evaluate(activations(symbolic.steps), "auto", (0.1, 10.0), None)
+        return CudaSource(lower(symbolic, {e.dual: e.attachment for e in tables}), dtype)
     net = kernelc.loads(BY_NAME[name].toml) if name in BY_NAME else kernelc.load(name)
     return CudaSource(lower(kernelc.derive(net)), dtype)
 
@@ -30,7 +41,9 @@ def whole(name, dtype):
 
 @pytest.mark.parametrize("card", CARDS)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize(
+    "name", [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in SPECS]
+)
 def test_every_card_compiles_it_without_warnings_and_without_spills(name, dtype, card):
     code = whole(name, dtype)
     cubin, report = compiled(code, card)
@@ -43,7 +56,7 @@ def test_every_card_compiles_it_without_warnings_and_without_spills(name, dtype,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", sorted(BY_NAME))
+@pytest.mark.parametrize("name", [*TABLES, *sorted(name for name in BY_NAME if BY_NAME[name].depth <= 3)])
 def test_every_reference_network_compiles_without_spills(name, dtype):
     for card in CARDS:
         _, report = compiled(whole(name, dtype), card)
@@ -51,7 +64,7 @@ def test_every_reference_network_compiles_without_spills(name, dtype):
         assert not any(report.spilled.values()), (card, report.spilled)
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", [*SPECS, pytest.param("tables", marks=pytest.mark.slow)])
 def test_float32_layers_have_no_double_precision(name):
     """The layers by themselves: rows, close pairs and what asks for double-double are computed in double on purpose."""
     cuda = source(name, "float32")

@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 import test_accuracy as contract
 from oracle.networks import reference
-from test_accuracy import BY_NAME, CASES, IN_FLOAT32, SPECIAL_CASES, parametrized
+from test_accuracy import BY_NAME, CASES, IN_FLOAT32, ON_SPECIAL_INPUTS, SPECIAL_CASES
 
 pytestmark = pytest.mark.usefixtures("cupy")
+
+
+QUICK = (*ON_SPECIAL_INPUTS, *IN_FLOAT32)  # compiling takes a second for every network
+
+
+def parametrized(cases):
+    marks = [[] if case.name in QUICK else pytest.mark.slow for case in cases]
+    return [pytest.param(case, id=case.name, marks=mark) for case, mark in zip(cases, marks, strict=True)]
 
 
 @cache

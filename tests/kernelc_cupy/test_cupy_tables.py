@@ -69,8 +69,15 @@ def assert_alike(found, truth, sizes, bound):
     assert (error <= bound * np.sqrt(np.outer(*sizes))).all(), error.max()
 
 
+QUICK = ("tanh", "one table at two variances in a block")  # compiling takes seconds
+
+
+def parametrized(names, quick):
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
 @pytest.mark.parametrize("dtype", BOUND)
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", parametrized(NETWORKS, QUICK))
 def test_it_is_what_numpy_computes(name, dtype):
     k, plain = compiled(name, "cupy", dtype), compiled(name, "numpy")
     x, y = X.astype(dtype), Y.astype(dtype)
@@ -95,13 +102,13 @@ def published(name, backend="cupy", dtype="float64"):
 TABLES = [f"{name}/{depth}" for name in ("tanh", "silu", "softplus", "elu") for depth in (1, 3)]
 
 
-@pytest.mark.parametrize("name", [*TABLES, "tanh_relu_elu/3"])
+@pytest.mark.parametrize("name", parametrized([*TABLES, "tanh_relu_elu/3"], ("silu/3",)))
 def test_against_quadrature(name, monkeypatch):
     monkeypatch.setattr(contract, "compiled", published)
     contract.test_against_quadrature(name, "cupy")
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", parametrized(TABLES, ()))
 def test_float32_against_quadrature(name, monkeypatch):
     monkeypatch.setattr(contract, "compiled", published)
     contract.test_float32(name, "cupy")
@@ -138,6 +145,7 @@ def test_rows_out_of_the_range_say_what_numpy_says():
     assert kernels[0](np.empty((0, 2))).shape == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_range_widens_by_itself():
     k = kernelc.compile(chain("tanh", "silu"), "cupy")
     before = k.source
@@ -147,6 +155,7 @@ def test_a_range_widens_by_itself():
     assert k.matvec(FAR, None, np.ones(2)) == pytest.approx(K.sum(axis=1), rel=1e-14)
 
 
+@pytest.mark.slow
 def test_the_self_test_passes(capsys):
     compiled("two tables", "cupy").module.self_test()
     assert max(float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()) < 1e-12

@@ -97,8 +97,7 @@ extern "C" __global__ void at_angles(
     ntk[k] = found[1];
 }
 
-#define KERNEL extern "C" __global__ void __launch_bounds__(256, 2)
-#define CAREFUL_KERNEL extern "C" __global__ void __launch_bounds__(256, 1)
+#define KERNEL extern "C" __global__ void __launch_bounds__(256, 1) // as many registers as it takes: none is spilled
 #define TILE                                                                                                           \
     const F *product, const F *x1, const F *values1, const double *length1, const int *power1, long long n1,           \
         const F *x2, const F *values2, const double *length2, const int *power2, long long n2, long long dim,          \
