@@ -55,11 +55,10 @@ def test_every_card_compiles_it_without_warnings_and_without_spills(name, dtype,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", [*TABLES, *sorted(name for name in BY_NAME if BY_NAME[name].depth <= 3)])
-def test_every_reference_network_compiles_without_spills(name, dtype):
-    for card in CARDS:
-        _, report = compiled(whole(name, dtype), card)
+@pytest.mark.parametrize("name", [*TABLES, *sorted(name for name in BY_NAME if BY_NAME[name].depth == 3)])
+def test_every_reference_network_compiles_without_spills(name):
+    for card in (CARDS[0], CARDS[-1]):  # those that spill first
+        _, report = compiled(whole(name, "float64"), card)
         assert "warning" not in report.log
         assert not any(report.spilled.values()), (card, report.spilled)
 

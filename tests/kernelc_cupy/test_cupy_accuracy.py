@@ -15,6 +15,7 @@ QUICK = (*ON_SPECIAL_INPUTS, *IN_FLOAT32)  # compiling takes a second for every 
 
 
 def parametrized(cases):
+    cases = [case for case in cases if not case.slow]
     marks = [[] if case.name in QUICK else pytest.mark.slow for case in cases]
     return [pytest.param(case, id=case.name, marks=mark) for case, mark in zip(cases, marks, strict=True)]
 

@@ -1,0 +1,1313 @@
+"""relu-3: the NNGP and NTK kernels of an infinitely wide network, for CuPy.
+
+Three hidden ReLU layers, He scaling, no bias
+Reference: He et al. 2015, arXiv:1502.01852; Jacot et al. 2018, arXiv:1806.07572
+
+Recursion (q1, q2, c: the inputs' second moments x.x/d, x'.x'/d, x.x'/d):
+
+    q1_1 = 2*q1
+    q2_1 = 2*q2
+    nngp_1 = 2*c
+    ntk_1 = 2*c
+    phi1_1 = q1_1/2
+    phi2_1 = q2_1/2
+    phi_1 = (nngp_1*(pi - acos(nngp_1/(sqrt(q1_1)*sqrt(q2_1)))) + sqrt(-nngp_1**2 + q1_1*q2_1))/(2*pi)
+    dot_1 = (pi - acos(nngp_1/(sqrt(q1_1)*sqrt(q2_1))))/(2*pi)
+    tangent_1 = dot_1*ntk_1
+    ... and so 2 times more
+    q1_4 = 2*phi1_3
+    q2_4 = 2*phi2_3
+    nngp_4 = 2*phi_3
+    ntk_4 = 2*phi_3 + 2*tangent_3
+
+Dual activations:
+    relu: tier exact, error 1e-13 of sqrt(E11 E22)
+
+Domain: rows of any norm from 1e-150 to 1e150, and zero rows.
+
+Large matrices at any norms are read off a table in the angle, built from the layers on first use. Its error,
+measured: COLLAPSE_ERROR = 1e-15 of sqrt(K_ii K_jj).
+
+Written by kernelc 0.1.0. `python FILE` runs its self-test.
+"""
+
+
+import ctypes
+import functools
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cupy
+import numpy as np
+
+
+__all__ = ["SPEC", "diag", "kernel", "nngp", "ntk", "self_test"]
+
+SPEC = """\
+schema = 1
+name = "relu-3"
+description = "Three hidden ReLU layers, He scaling, no bias"
+reference = "He et al. 2015, arXiv:1502.01852; Jacot et al. 2018, arXiv:1806.07572"
+parameterization = "ntk"
+
+[network]
+layers = [
+  { dense = { W_std = "sqrt(2)" } },
+  { repeat = 3, layers = ["relu", { dense = { W_std = "sqrt(2)" } }] },
+]
+"""
+SPEC_SHA256 = "fe18dd4475270d4bb66af260264595eeadec627a67249ceb745120ec2db9cfe7"
+KERNELC_VERSION = "0.1.0"
+
+
+F = np.float64  # of results and of pairs; what depends on one point only is computed in float64
+NORMALIZE = False  # input rows onto the sphere |x|² = d
+NO_NTK = ''  # why there is no NTK; empty where there is one
+DUALS = SERIES = ()  # activations by tables: there is none
+SAVED = 4  # numbers that all layers save for a point
+REFINES = False  # whether pairs of rows may ask for double-double
+HOMOGENEOUS = ('nngp', 'ntk')  # of the angle alone, in units of sqrt(K_ii K_jj)
+COLLAPSE_ERROR = 1e-15  # of the table in the angle at |x|² = d, in sqrt(K_ii K_jj)
+
+
+# ---- The layers, in CUDA C++: what each does to one point, and to a pair of points -----------------------
+
+
+LAYERS = r"""
+typedef double R; // of what depends on one point only
+typedef const double *Scalars;
+constexpr bool NORMALIZE = false;
+constexpr bool LOW_HALF = false;
+constexpr bool WITH_NTK = true;
+constexpr F C1 = 1.5707963267948966; // pi/2
+constexpr F C2 = 0.15915494309189535; // 1/(2*pi)
+
+struct Saved { // what the layers saved for one point: value k is at[k*n]
+    const F *at;
+    long long n;
+    DEVICE F operator[](int k) const { return at[k * n]; }
+    DEVICE Saved past(int k) const { return {at + k * n, n}; }
+};
+
+// dense
+DEVICE void row_1(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) {
+    const R t1 = 2*q;
+    const R s = sqrt(q);
+    saved[0] = (F)lead(s);
+    ntk = t1;
+    q = t1;
+}
+
+// dense
+template <bool NTK, bool REFINE> DEVICE void pair_1(F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p) {
+    const F s1 = one[0], s2 = two[0];
+    if (NTK) {
+        const F nngp = s1*s2*(side*fma(F(-2), gap, F(1)));
+        ntk = 2*nngp;
+    }
+}
+
+// relu, dense
+DEVICE void row_2(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) {
+    const R s = sqrt(0.5*q);
+    saved[0] = (F)lead(s);
+    ntk = ntk + q;
+}
+
+// relu, dense
+template <bool NTK, bool REFINE> DEVICE void pair_2(F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p) {
+    const F s1 = one[0], s2 = two[0];
+    const F t1 = sqrt(gap);
+    const F kappa = 2*(t1*sqrt(1 - gap));
+    const F theta = 2*arcsine(t1);
+    const F t2 = 0.5*gap;
+    const F t3 = C1 - theta;
+    const F gap_phi = maximum(fma(C2, fma(F(2), gap*t3, theta) - kappa, (side < 0 ? 0.5 - t2 : t2)), F(0));
+    if (NTK) {
+        const F dot = fma(C2, t3*side, 0.25);
+        const F nngp = s1*s2*fma(F(-2), gap_phi, F(1));
+        ntk = fma(F(2), ntk*dot, 2*nngp);
+    }
+    side = 1;
+    gap = gap_phi;
+}
+
+// relu, dense: 2 times
+DEVICE void row_3(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) {
+    const R s = sqrt(0.5*q);
+    saved[0] = (F)lead(s);
+    ntk = ntk + q;
+}
+
+// relu, dense: 2 times
+template <bool NTK, bool REFINE> DEVICE void pair_3(F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p) {
+    const F s1 = one[0], s2 = two[0];
+    const F t1 = sqrt(gap);
+    const F kappa = 2*(t1*sqrt(1 - gap));
+    const F theta = 2*arcsine(t1);
+    const F t2 = C1 - theta;
+    const F gap_phi = maximum(fma(0.5, gap, C2*(fma(F(2), gap*t2, theta) - kappa)), F(0));
+    if (NTK) {
+        const F dot = fma(C2, t2, 0.25);
+        const F nngp = s1*s2*fma(F(-2), gap_phi, F(1));
+        ntk = fma(F(2), ntk*dot, 2*nngp);
+    }
+    side = 1;
+    gap = gap_phi;
+}
+
+DEVICE void row_layers(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) {
+    row_1(q, ntk, p, saved, n, seen), saved += n;
+    row_2(q, ntk, p, saved, n, seen), saved += n;
+    LOOP for (int layer = 0; layer < 2; layer++) row_3(q, ntk, p, saved, n, seen), saved += n;
+}
+
+template <bool NTK, bool REFINE> DEVICE void layers(F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p) {
+    pair_1<NTK, REFINE>(gap, side, ntk, asks, one, two, p), one.at += one.n, two.at += two.n;
+    pair_2<NTK, REFINE>(gap, side, ntk, asks, one, two, p), one.at += one.n, two.at += two.n;
+    LOOP for (int layer = 0; layer < 2; layer++) pair_3<NTK, REFINE>(gap, side, ntk, asks, one, two, p), one.at += one.n, two.at += two.n;
+}
+"""
+
+
+BLOCKS = (  # times, layers
+    (1, 'dense'),
+    (1, 'relu, dense'),
+    (2, 'relu, dense'),
+)
+
+
+def deviations(p):
+    """W_std and b_std, as far as they depend on parameters: none may be negative"""
+    return ()
+
+
+# ---- What this module is for -----------------------------------------------------------------------------
+
+
+def nngp(x1, x2=None, *, out=None):
+    """The covariance of the outputs, shape (n, m): E[f(x) f(x')] over the weights. ``x2=None`` stands for x1 itself."""
+    return gram(x1, x2, ("nngp",), {}, out)["nngp"]
+
+
+def ntk(x1, x2=None, *, out=None):
+    """The neural tangent kernel, shape (n, m). ``x2=None`` stands for x1 itself: its diagonal is exact."""
+    return gram(x1, x2, wanted("ntk"), {}, out)["ntk"]
+
+
+def kernel(x1, x2=None, get="ntk"):
+    """The kernels that ``get`` names, "ntk" or "nngp"; a tuple of them gives a tuple, in its order, for little more."""
+    values = gram(x1, x2, wanted(get), {})
+    return values[get] if isinstance(get, str) else tuple(values[name] for name in get)
+
+
+def diag(x, get="ntk"):
+    """The diagonal of ``kernel(x, None, get)``, shape (n,), without the rest."""
+    values = Rows(accepted(x, "x"), {}, wanted(get)).diagonal
+    return values[get] if isinstance(get, str) else tuple(values[name] for name in get)
+
+
+SAMPLES = [[1.0, 0.5, -0.25], [0.75, 0.5, 0.125], [-1.0, 0.25, 1.5]]
+EXACT = {  # 50-digit arithmetic, rounded
+    "nngp": [[0.875, 0.6563369019980061, 0.7200677489570044], [0.6563369019980061, 0.5520833333333334, 0.6171044173653493], [0.7200677489570044, 0.6171044173653493, 2.2083333333333335]],
+    "ntk": [[3.5, 2.1947706257710156, 0.9823148781399239], [2.1947706257710156, 2.2083333333333335, 0.9506737158730875], [0.9823148781399239, 0.9506737158730875, 8.833333333333334]],
+}
+
+
+def self_test():
+    """Compare with the exact values; raise AssertionError where the error exceeds 1e-13 of sqrt(K_ii K_jj)."""
+    if not EXACT:
+        print("no samples: the kernel is out of range at every scale that was tried")
+    for name, exact in EXACT.items():
+        exact = np.array(exact)
+        scale = np.sqrt(np.diag(exact))
+        error = np.abs(kernel(SAMPLES, None, name) - exact) / np.outer(scale, scale)
+        if not error.max() <= 1e-13:
+            raise AssertionError(f"{name} is off by {error.max():.1e}")
+        print(f"{name}: error {error.max():.1e}")
+
+
+# ---- The machinery: the same in every module -------------------------------------------------------------
+
+
+CHUNK = 256  # rows that are converted at once
+SPHERE = 32  # units in the last place by which norms on one sphere may differ: what normalizing leaves
+KEPT = 8  # of what is built for many calls: the last ones
+
+
+def checked(x: Any, name: str) -> Any:
+    """``x`` as a finite real array of shape (n, d), d >= 1; raises ValueError otherwise."""
+    x = np.asarray(x)
+    if x.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: expected real numbers, found an array of dtype {x.dtype}")
+    if x.ndim != 2:
+        hint = f"; one point is {name}[None, :]" if x.ndim == 1 else ""
+        raise ValueError(f"{name}: expected shape (n, d), one row a point, found {x.shape}{hint}")
+    if x.shape[1] == 0:
+        raise ValueError(f"{name}: expected at least one column, found shape {x.shape}")
+    for rows in panels(len(x), CHUNK):
+        with np.errstate(over="ignore"):
+            bad = ~np.isfinite(x[rows].astype(F, copy=False))
+        if bad.any():
+            i, j = np.argwhere(bad)[0]
+            value = x[rows][i, j]
+            reason = "finite numbers" if not np.isfinite(value) else f"numbers within the range of {np.dtype(F)}"
+            raise ValueError(f"{name}: expected {reason}, found {value} in row {rows.start + i}, column {j}")
+    return x
+
+
+def panels(n: int, size: int) -> Iterator[slice]:
+    """Slices that cover range(n), ``size`` at a time."""
+    return (slice(i, min(i + size, n)) for i in range(0, n, size))
+
+
+def alike(values: Any, ulps: float) -> bool:
+    """Whether two numbers differ by no more than some units in the last place."""
+    return bool(abs(values[1] - values[0]) <= ulps * np.finfo(F).eps * abs(values[0]))
+
+
+def wanted(get: Any) -> tuple[str, ...]:
+    """``get`` as a tuple of kernel names."""
+    names = tuple(get) if isinstance(get, tuple | list) and get else (get,)
+    for name in names:
+        if name not in ("nngp", "ntk"):
+            raise ValueError(f"get: expected 'nngp', 'ntk' or a tuple of them, found {name!r}")
+    if NO_NTK and "ntk" in names:
+        raise ValueError(NO_NTK)
+    return names
+
+
+THREADS = 128  # in a block of a kernel that has a thread for each point
+SQUARE = 32  # pairs of points in a row of the square that a block of threads computes
+SLOW = 16  # times that double precision is slower than single, from which on a card is not made for it
+
+
+class DeviceError(RuntimeError):
+    """The GPU cannot do what was asked: there is none, its memory is full, its driver is too old."""
+
+
+@functools.cache
+def compiled() -> Any:
+    """The kernels; CuPy compiles them for each device, and keeps the machine code on disk."""
+    return cupy.RawModule(code=ARITHMETIC + LAYERS + MACHINERY, options=("--std=c++17", "--fmad=false"))
+
+
+def launch(name: str, grid: tuple[int, ...], block: tuple[int, ...], *arguments: Any) -> None:
+    """Run a kernel on the current stream. Arrays are passed as pointers, None as a null pointer."""
+    values = [np.uintp(0) if a is None else np.int64(a) if isinstance(a, int) else a for a in arguments]
+    compiled().get_function(name)(grid, block, tuple(values))
+
+
+def for_each(name: str, n: int, *arguments: Any) -> None:
+    """Run a kernel with a thread for each of n points."""
+    if n:
+        launch(name, (-(-n // THREADS),), (THREADS,), *arguments, n)
+
+
+@contextmanager
+def device_errors() -> Iterator[None]:
+    """What CuPy says of the GPU, as DeviceError."""
+    try:
+        yield
+    except cupy.cuda.memory.OutOfMemoryError as error:
+        raise DeviceError(f"the GPU's memory is full ({error}): free some, or use smaller inputs") from None
+    except cupy.cuda.compiler.CompileException as error:
+        raise DeviceError(f"CUDA's compiler failed, which may be too old for this GPU: {error}") from None
+    except (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError) as error:
+        reason = str(error)
+        if "NoDevice" in reason or "NO_DEVICE" in reason:
+            raise DeviceError(f"there is no NVIDIA GPU here ({reason}); backend='auto' runs on the CPU") from None
+        if "InsufficientDriver" in reason or "UNSUPPORTED_PTX" in reason or "NO_BINARY_FOR_GPU" in reason:
+            hint = "update it, or install a CuPy for an older CUDA: cupy-cuda12x in place of cupy-cuda13x"
+            raise DeviceError(f"the GPU's driver is too old for this CuPy ({reason}): {hint}") from None
+        raise DeviceError(f"the GPU failed: {reason}") from None
+
+
+def on_device(x: Any) -> bool:
+    """Whether an array is CuPy's."""
+    return isinstance(x, cupy.ndarray)
+
+
+def accepted(x: Any, name: str) -> Any:
+    """``x`` as a finite real array of shape (n, d), NumPy's or CuPy's; raises ValueError otherwise."""
+    if not on_device(x):
+        return checked(x, name)
+    if x.ndim != 2 or x.shape[1] == 0 or x.dtype.kind not in "biuf":
+        return checked(np.broadcast_to(np.empty((), x.dtype), x.shape), name)  # which says what is wrong
+    with device_errors(), x.device:
+        if not bool(cupy.isfinite(x.astype(F, copy=False)).all()):
+            checked(cupy.asnumpy(x), name)
+    return x
+
+
+def device_of(*arrays: Any) -> Any:
+    """The device that some arrays are on; the current one for NumPy's. Raises ValueError where they are apart."""
+    given = [a for a in arrays if a is not None]
+    if len({on_device(a) for a in given}) > 1:
+        raise ValueError("x1 and x2: expected both NumPy arrays or both CuPy arrays, found one of each")
+    if not on_device(given[0]):
+        return cupy.cuda.Device()
+    numbers = {a.device.id for a in given}
+    if len(numbers) > 1:
+        found = " and ".join(map(str, sorted(numbers)))
+        raise DeviceError(f"x1 and x2: expected arrays on one GPU, found them on GPUs {found}")
+    return given[0].device
+
+
+@functools.cache
+def warn_of_slow_double(device: int) -> None:
+    """Warn once of a card that is not made for double precision."""
+    ratio = cupy.cuda.Device(device).attributes.get("SingleToDoublePrecisionPerfRatio", 0)
+    if np.dtype(F).itemsize == 8 and ratio >= SLOW:
+        message = f"GPU {device} is {ratio} times slower in float64 than in float32: dtype='float32' is an alternative"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+
+PANEL = 4096  # rows that are on the device together, at most
+FEWEST = 64  # of those: where there is no room for so few, there is none
+SHARE = 0.25  # of the free memory that panels of rows may take
+
+
+class Panel:
+    """Some points on the device: see ``Points`` in the CUDA code for its arrays."""
+
+    def __init__(self, x: Any, parameters: Any) -> None:
+        self.n, self.dim = x.shape
+        self.x = cupy.array(x, dtype=F, order="C")  # a copy: it is scaled
+        self.norms, self.length = cupy.empty((2, self.n)), cupy.empty(self.n)
+        self.power = cupy.empty(self.n, np.int32)
+        for_each("norms", self.n, self.x, self.dim, self.norms, self.length, self.power)
+        self.layers(parameters)
+
+    def layers(self, parameters: Any) -> None:
+        """Run the layers on the points' norms."""
+        self.values, self.ends = cupy.empty((3 + SAVED, self.n), F), cupy.empty((2, self.n), F)
+        self.seen = cupy.full((2 * len(DUALS), self.n), np.nan)
+        for_each("rows", self.n, self.norms, self.length, parameters, self.values, self.ends, self.seen)
+
+    def size(self) -> int:
+        """Its memory, in bytes."""
+        return sum(a.nbytes for a in (self.x, self.norms, self.length, self.power, self.values, self.ends))
+
+    def arguments(self) -> tuple[Any, ...]:
+        """What kernels take of it."""
+        return self.x, self.values, self.length, self.power, self.n
+
+
+def for_device(parameters: dict[str, float]) -> Any:
+    """The parameters, and behind them the tables of activations, as kernels take them."""
+    return cupy.asarray(np.concatenate([list(parameters.values()), SERIES]))
+
+
+class Rows:
+    """What depends on one point only: sqrt(x.x/d), the kernels' diagonals, and panels of points on the device."""
+
+    def __init__(self, x: Any, parameters: dict[str, float], get: tuple[str, ...]) -> None:
+        self.x = x
+        p = dict(parameters, input_width=float(x.shape[1]))
+        with np.errstate(all="ignore"):  # √ of what is negative
+            for name, value in deviations(p):
+                if not value >= 0:
+                    raise ValueError(f"{name}: expected a standard deviation, at least 0, found {value}")
+        with device_errors(), device_of(x) as device:
+            warn_of_slow_double(device.id)
+            self.parameters = for_device(p)
+            self.room = SHARE * (device.mem_info[0] + cupy.get_default_memory_pool().free_bytes())
+            self.kept: dict[tuple[int, int], Panel] = {}
+            found = self._found(PANEL)
+        self.scale, nngp, ntk, *seen = np.concatenate([np.empty((3 + 2 * len(DUALS), 0)), *found], axis=1)
+        for dual, low, high in zip(DUALS, seen[::2], seen[1::2], strict=True):
+            dual.check(low, high)
+        if NORMALIZE and (self.scale == 0).any():
+            raise ValueError(f"row {int(np.argmax(self.scale == 0))} is zero and cannot be put on the sphere")
+        ends = {"nngp": nngp.astype(F), "ntk": ntk.astype(F)}
+        for name in get:
+            bad = ~np.isfinite(ends[name])
+            if bad.any():
+                raise ValueError(f"row {int(np.argmax(bad))} of the input is out of the domain: its {name} overflows")
+        self.diagonal = {name: self._like_x(value) for name, value in ends.items()}
+
+    def _found(self, size: int) -> list[Any]:
+        """What was read from panels of that size, or of smaller ones where memory is short."""
+        try:
+            return [self._read(self.panel(rows)) for rows in panels(len(self.x), size)]
+        except cupy.cuda.memory.OutOfMemoryError:
+            give_back(self.kept)
+            if size < FEWEST:
+                raise
+            return self._found(min(size, len(self.x)) // 2)
+
+    def _read(self, panel: Panel) -> Any:
+        return np.vstack([cupy.asnumpy(a) for a in (panel.norms[:1], panel.ends, panel.seen)])
+
+    def _like_x(self, value: Any) -> Any:
+        with device_of(self.x):
+            return cupy.asarray(value) if on_device(self.x) else value
+
+    def panel(self, rows: slice) -> Panel:
+        """Some rows on the device; kept there while there is room."""
+        key = rows.start, rows.stop
+        if key in self.kept:
+            return self.kept[key]
+        panel = Panel(self.x[rows], self.parameters)
+        cupy.cuda.get_current_stream().synchronize()  # other streams use it too
+        if sum(p.size() for p in self.kept.values()) + panel.size() < self.room:
+            self.kept[key] = panel
+        return panel
+
+
+def give_back(*kept: dict[Any, Any]) -> None:
+    """Free what is kept on the device without need."""
+    for panels_of_rows in kept:
+        panels_of_rows.clear()
+    cupy.get_default_memory_pool().free_all_blocks()
+
+
+FULL = 2**64 - 1  # no pair
+
+Block = tuple[slice, slice]
+
+
+class Gram:
+    """The kernels ``get`` of two sets of rows, block by block; ``two is one`` says that row i and column i are one."""
+
+    def __init__(self, one: Rows, two: Rows, parameters: dict[str, float], get: tuple[str, ...]) -> None:
+        self.get: tuple[str, ...] = tuple(name for name in ("nngp", "ntk") if name in get)
+        self.one, self.two = one, two
+        self.shape = len(one.x), len(two.x)
+        self.mirrored = two is one
+        self.device = device_of(one.x, two.x)
+        with device_errors(), self.device:
+            self.zonal = collapsed(one, two, parameters, self.get)
+            self.table = None if self.zonal is None else cupy.asarray(self.zonal.coefficients)
+            self.bad = cupy.full(1, FULL, np.uint64)
+            cupy.cuda.get_current_stream().synchronize()  # other streams use them too
+
+    def fill(self, outs: dict[str, Any], progress: Callable[[float], None] | None = None) -> None:
+        """Write the matrices into ``outs``, arrays of NumPy or CuPy; ``progress`` gets the share done."""
+        for out in outs.values():
+            if not isinstance(out, np.ndarray | cupy.ndarray) or out.shape != self.shape or out.dtype.kind != "f":
+                found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
+                raise ValueError(f"out: expected an array of floats of shape {self.shape}, found {found}")
+            if _overlap(out, self.one.x) or _overlap(out, self.two.x):
+                raise ValueError("out: expected memory of its own, found that of the points")
+        blocks = self._blocks()
+        done = 0
+
+        def finished(i: slice, j: slice) -> None:
+            nonlocal done
+            done += (1 + (self.mirrored and i != j)) * (i.stop - i.start) * (j.stop - j.start)
+            if progress is not None:
+                progress(done / (self.shape[0] * self.shape[1]))
+
+        if all(on_device(out) for out in outs.values()):
+            for i, j in blocks:
+                self._compute(i, j, outs)
+                finished(i, j)
+            self._refuse_overflow()
+            return
+        for i, j, values in self._on_host(blocks):
+            for name, value in values.items():
+                outs[name][i, j] = value
+                if self.mirrored and i != j:
+                    outs[name][j, i] = value.T
+            finished(i, j)
+
+    def blocks(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
+        """(rows, columns, kernels) for blocks that cover the matrix; of a symmetric one half is computed."""
+        for i, j, values in self._each(self._blocks()) if on_device(self.one.x) else self._on_host(self._blocks()):
+            values = {name: value.copy() for name, value in values.items()}
+            yield i, j, values
+            if self.mirrored and i != j:
+                yield j, i, {name: value.T for name, value in values.items()}
+
+    def product(self, v: Any, get: str) -> Any:
+        """The kernel matrix times v, of shape (m,) or (m, k), on the device; the result is of the points' library."""
+        with device_errors(), self.device:
+            vector = cupy.asarray(v, dtype=F)
+            out = cupy.zeros((self.shape[0], *vector.shape[1:]), F)
+            for i, j, values in self._each(self._blocks()):
+                with self.device:
+                    out[i] += values[get] @ vector[j]
+                    if self.mirrored and i != j:
+                        out[j] += values[get].T @ vector[i]
+            return out if on_device(self.one.x) else cupy.asnumpy(out)
+
+    def _blocks(self) -> list[Block]:
+        rows, columns = (list(panels(n, PANEL)) for n in self.shape)
+        return [(i, j) for i in rows for j in columns if not (self.mirrored and j.start < i.start)]
+
+    def _each(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
+        """The blocks one after the other, on the device."""
+        for i, j in blocks:
+            with device_errors(), self.device:
+                for r, c, values in self._split(i, j):
+                    self._refuse_overflow()
+                    yield r, c, values
+
+    def _split(self, i: slice, j: slice) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
+        """A block in new memory, or in four parts where there is not enough."""
+        try:
+            shape = i.stop - i.start, j.stop - j.start
+            values = {name: cupy.empty(shape, F) for name in self.get}
+            self._run(i, j, values, {})
+        except cupy.cuda.memory.OutOfMemoryError:
+            for part in self._quarters(i, j):
+                yield from self._split(*part)
+            return
+        yield i, j, values
+
+    def _compute(self, i: slice, j: slice, outs: dict[str, Any]) -> None:
+        """Write a block and its mirror image into arrays on the device, in four parts where memory is short."""
+        with device_errors(), self.device:
+            there = outs if self.mirrored and i != j else {}
+            try:
+                here, mirror = {k: o[i, j] for k, o in outs.items()}, {k: o[j, i] for k, o in there.items()}
+                self._run(i, j, here, mirror)
+            except cupy.cuda.memory.OutOfMemoryError:
+                for part in self._quarters(i, j):
+                    self._compute(*part, outs)
+
+    def _quarters(self, i: slice, j: slice) -> list[Block]:
+        """A block in parts, when the device's memory is full: what is not needed at once is given back before."""
+        give_back(self.one.kept, self.two.kept)
+        if max(i.stop - i.start, j.stop - j.start) < FEWEST:
+            raise DeviceError("the GPU's memory is full, even for a block of 64 rows: free some")
+        parts = [[slice(s.start, m), slice(m, s.stop)] for s in (i, j) for m in [(s.start + s.stop) // 2]]
+        return [
+            (a, b) for a in parts[0] for b in parts[1] if a.start < a.stop and b.start < b.stop
+            if not (self.mirrored and i == j and b.start < a.start)
+        ]  # fmt: skip
+
+    def _run(self, i: slice, j: slice, out: dict[str, Any], mirror: dict[str, Any]) -> None:
+        """Launch the product and the kernel of block (i, j) on the current stream."""
+        one, two = self.one.panel(i), self.two.panel(j)
+        product = one.x @ two.x.T
+        square = self.mirrored and i == j
+        wrong = [o for o in out.values() if o.dtype != F or o.strides[1] != o.itemsize]
+        target = {name: cupy.empty(product.shape, F) for name in out} if wrong else out
+        back = target if square else {} if wrong else mirror
+        grid, threads = (-(-two.n // SQUARE), -(-one.n // SQUARE)), (SQUARE, 8)
+        asks = cupy.zeros(grid[::-1], np.uint8) if REFINES and self.zonal is None else None
+        first, other = next(iter(target.values())), next(iter(back.values()), None)
+        arguments = (
+            product, *one.arguments(), *two.arguments(), one.dim, one.ends,
+            target.get("nngp"), target.get("ntk"), back.get("nngp"), back.get("ntk"),
+            first.strides[0] // first.itemsize, 0 if other is None else other.strides[0] // other.itemsize,
+            one.n, two.n, i.start, j.start, int(square), self.bad, asks,
+        )  # fmt: skip
+        kind = "both" if len(self.get) == 2 else self.get[0]
+        if self.zonal is None:
+            launch(f"layers_{kind}", grid, threads, *arguments, self.one.parameters)
+            if REFINES:
+                launch(f"refined_{kind}", grid, threads, *arguments, self.one.parameters)
+        else:
+            t = self.zonal
+            launch(f"table_{kind}", grid, threads, *arguments, self.table, int(t.bits), *t.lifts, *t.floors)
+        if wrong:
+            for name in out:
+                out[name][...] = target[name]
+                if mirror:
+                    mirror[name][...] = target[name].T
+
+    def _refuse_overflow(self) -> None:
+        with self.device:
+            first = int(self.bad[0])
+        if first != FULL:
+            raise ValueError(
+                f"rows {first >> 32} and {first % 2**32} of the inputs are out of the domain: their "
+                f"{' or '.join(self.get)} overflows"
+            )
+
+    def _on_host(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
+        """Blocks in NumPy arrays, which hold until the next: one is copied while the next is computed."""
+        with device_errors(), self.device:
+            lanes = [Lane(), Lane()]
+            for k, block in enumerate(blocks):
+                lane = lanes[k % 2]
+                yield from lane.arrived()
+                with lane.stream:
+                    for i, j, values in self._split(*block):
+                        yield from lane.arrived()  # there are several only if memory is short
+                        lane.send(i, j, values)
+            for lane in (lanes[len(blocks) % 2], lanes[1 - len(blocks) % 2]):
+                yield from lane.arrived()
+        self._refuse_overflow()
+
+
+class Lane:
+    """A stream, and memory of the host that the device can write to by itself."""
+
+    def __init__(self) -> None:
+        self.stream = cupy.cuda.Stream(non_blocking=True)
+        self.room: dict[str, Any] = {}
+        self.sent: Any = None
+
+    def send(self, i: slice, j: slice, values: dict[str, Any]) -> None:
+        """Begin to copy a block to the host."""
+        held = {}
+        for name, value in values.items():
+            if self.room.get(name) is None or self.room[name].size < value.size:
+                memory = cupy.cuda.alloc_pinned_memory(max(value.nbytes, 1))
+                self.room[name] = np.frombuffer(memory, F, value.size)
+            held[name] = self.room[name][: value.size].reshape(value.shape)
+            value.data.copy_to_host_async(ctypes.c_void_p(held[name].ctypes.data), value.nbytes, self.stream)
+        self.sent = i, j, held, values  # the device's arrays live until the copy is done
+
+    def arrived(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
+        """The block that was sent, if there is one."""
+        if self.sent is not None:
+            self.stream.synchronize()
+            i, j, held, _ = self.sent
+            self.sent = None
+            yield i, j, held
+
+
+def _overlap(out: Any, x: Any) -> bool:
+    if on_device(out) != on_device(x):
+        return False
+    return bool((cupy if on_device(out) else np).may_share_memory(out, x))
+
+
+def tabulated(scale: float, width: int, parameters: dict[str, float], get: tuple[str, ...]) -> Any:
+    """The table for points with sqrt(x.x/d) = scale, from the layers; None where the kernels are 0 or overflow."""
+    p = for_device(dict(parameters, input_width=float(width)))
+    point = Panel.__new__(Panel)
+    point.n = 1
+    point.norms, point.length = cupy.asarray(np.array([[scale], [0.0]])), cupy.ones(1)
+    point.layers(p)
+    diagonal = [
+        float(v) for name, v in zip(("nngp", "ntk"), cupy.asnumpy(point.ends)[:, 0], strict=True) if name in get
+    ]
+    if not all(np.isfinite(value) and value > np.finfo(F).tiny / np.finfo(F).eps for value in diagonal):
+        return None
+
+    def values(gap: Any, side: Any) -> Any:
+        found = {name: cupy.empty(gap.size, F) for name in ("nngp", "ntk")}
+        angles = cupy.asarray(gap.astype(F)), cupy.asarray(side.astype(F))
+        for_each("at_angles", gap.size, *angles, point.values, p, found["nngp"], found["ntk"])
+        return np.stack([cupy.asnumpy(found[name]) / value for name, value in zip(get, diagonal, strict=True)])
+
+    return zonal(values)
+
+
+def prepared(x1: Any, x2: Any, parameters: dict[str, float], get: tuple[str, ...]) -> Gram:
+    """The Gram matrices of inputs that are checked; ``x2=None`` stands for x1 itself."""
+    with device_errors():
+        x1 = accepted(x1, "x1")
+        x2 = None if x2 is None else accepted(x2, "x2")
+        if x2 is not None and x1.shape[1] != x2.shape[1]:
+            raise ValueError(f"x1 and x2: expected as many columns, found {x1.shape[1]} and {x2.shape[1]}")
+        device_of(x1, x2)
+        one = Rows(x1, parameters, get)
+        return Gram(one, one if x2 is None else Rows(x2, parameters, get), parameters, get)
+
+
+def gram(x1: Any, x2: Any, get: tuple[str, ...], parameters: dict[str, float], out: Any = None) -> dict[str, Any]:
+    """The matrices ``get``, each of shape (n, m) and of the module's dtype; ``out`` is filled if it is given."""
+    pairs = prepared(x1, x2, parameters, get)
+    if out is not None and (np.shape(out) != pairs.shape or getattr(out, "dtype", None) != np.dtype(F)):
+        found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
+        raise ValueError(f"out: expected {np.dtype(F)} of shape {pairs.shape}, found {found}")
+    library = cupy if on_device(pairs.one.x) else np
+    with device_errors(), pairs.device:
+        outs = {name: library.empty(pairs.shape, F) if out is None else out for name in pairs.get}
+        pairs.fill(outs)
+    return outs
+
+
+COLLAPSE_FROM = 100_000  # pairs from which on a table, of tens of thousands of angles, pays
+TABLES: dict[Any, Any] = {}  # those built last
+ONE_TABLE = threading.Lock()
+
+
+def collapsed(one: Any, two: Any, parameters: dict[str, float], get: tuple[str, ...]) -> Any:
+    """The table of the kernels ``get``, in units of sqrt(K_ii K_jj), as functions of the angle; None without one.
+
+    There is one if the kernels are homogeneous, or if all rows are on one sphere, provided that there are many pairs.
+    """
+    if len(one.x) * len(two.x) < COLLAPSE_FROM:
+        return None
+    scale = 1.0 if set(get) <= set(HOMOGENEOUS) else sphere(one, two)
+    if scale is None:
+        return None
+    key = (BLOCKS, scale, one.x.shape[1], get, tuple(sorted(parameters.items())))
+    with ONE_TABLE:  # threads that want the same wait for it
+        if key not in TABLES:
+            while len(TABLES) >= KEPT:
+                TABLES.pop(next(iter(TABLES)))
+            TABLES[key] = tabulated(scale, one.x.shape[1], parameters, get)
+        table = TABLES[key]
+    limit = 100 * np.finfo(F).eps * max(1.0, 0.1 * sum(count for count, *_ in BLOCKS))  # a noisy one is left alone
+    return table if table is not None and table.error <= limit else None
+
+
+def sphere(one: Any, two: Any) -> float | None:
+    """The common sqrt(x.x/d) of all rows, up to rounding; None if there is none."""
+    if NORMALIZE:
+        return 1.0
+    low = min(float(rows.scale.min()) for rows in (one, two))
+    high = max(float(rows.scale.max()) for rows in (one, two))
+    if not (low > 0 and alike((low, high), SPHERE)):
+        return None
+    return float(f"{0.5 * (low + high):.14g}")  # the same for every batch from one sphere
+
+
+DEGREE, TOLERANCE = (7, 2e-14) if np.dtype(F).itemsize == 8 else (3, 2e-6)
+
+
+class Zonal:
+    """k functions of ρ = side·(1 - 2·gap), 0 <= gap <= 1/2, as polynomials in the binary digits of gap.
+
+    A piece holds the gaps with one exponent and one choice of the leading ``bits`` digits of the mantissa: singular as
+    the functions may be at gap = 0, they are smooth on the scale of gap. The digits left are its variable t in [-1, 1).
+    The first piece of each side holds all gaps below ``2**-(octaves + 1)`` and is the constant at 0; the last, that
+    at 1/2. ``coefficients`` has shape (pieces, k, DEGREE + 1), side -1 first: what one pair needs lies together.
+
+    The piece of a pair is ``max((digits >> shift) + lifts[side > 0], floors[side > 0])``, digits the integer with the
+    bits of gap. ``error`` is the largest difference from ``values`` seen where the interpolation is worst.
+    """
+
+    def __init__(self, values: Callable[[Any, Any], Any], octaves: tuple[int, int], bits: int) -> None:
+        digits = np.finfo(F).nmant
+        self.integer = np.dtype(f"i{np.dtype(F).itemsize}").type
+        self.bits, self.shift = self.integer(bits), self.integer(digits - bits)
+        self.mantissa, self.two = self.integer(2**digits - 1), F(2).view(self.integer)
+        counts = [(n << bits) + 2 for n in octaves]
+        end = int(F(0.5).view(self.integer) >> self.shift) + 1
+        self.floors = 0, counts[0]
+        self.lifts = counts[0] - end, sum(counts) - end
+        low, width = np.concatenate([self._pieces(end, count) for count in counts], axis=1)
+        side = np.repeat([F(-1), F(1)], counts)
+
+        def at(t: Any) -> tuple[Any, Any, Any]:
+            gap = low + width * F(0.5) * (1 + t.astype(F)[:, None])
+            sides = np.tile(side, (len(t), 1))
+            return gap, sides, values(gap.ravel(), sides.ravel()).reshape(-1, *gap.shape)
+
+        nodes = np.cos(np.pi * (np.arange(DEGREE + 1) + 0.5) / (DEGREE + 1))
+        found = at(nodes)[-1].astype(np.float64)
+        middle = found[:, DEGREE // 2, None]
+        fitted = np.linalg.inv(np.vander(nodes, increasing=True)) @ (found - middle)  # of 1 + ε, it would lose ε
+        fitted[:, :1] += middle
+        self.coefficients = np.ascontiguousarray(fitted.transpose(2, 0, 1), dtype=F)
+        between = np.cos(np.pi * np.arange(DEGREE + 2) / (DEGREE + 1)) * 0.999  # the extremes of the node polynomial
+        gap, sides, found = at(between)
+        self.error = float(np.max(np.abs(self(gap, sides) - found)))
+
+    def _pieces(self, end: int, count: int) -> tuple[Any, Any]:
+        """The lower ends and widths of the pieces of one side; the constants are pieces without width."""
+        ends = (np.arange(end - count, end + 1, dtype=self.integer) << self.shift).view(F)
+        low, width = ends[:-1].copy(), np.diff(ends)
+        low[0] = width[0] = width[-1] = 0
+        return low, width
+
+    def __call__(self, gap: Any, side: Any) -> list[Any]:
+        """The functions at arrays of gaps and of sides ±1, of dtype F and C-contiguous."""
+        digits, ahead = gap.view(self.integer), side > 0
+        key = (digits >> self.shift).astype(np.intp, copy=False)
+        key += self.lifts[0]
+        key += ahead * (self.lifts[1] - self.lifts[0])
+        np.maximum(key, ahead * self.floors[1], out=key)
+        _, k, n = self.coefficients.shape
+        key *= k * n
+        rest = digits << self.bits
+        rest &= self.mantissa
+        rest |= self.two
+        t = rest.view(F)  # in [2, 4)
+        t -= 3
+        flat, spare, functions = self.coefficients.ravel(), np.empty_like(t), []
+        for first in range(0, k * n, n):
+            total = np.take(flat[first + n - 1 :], key, mode="clip")
+            for place in range(first + n - 2, first - 1, -1):
+                total *= t
+                total += np.take(flat[place:], key, out=spare, mode="clip")
+            functions.append(total)
+        return functions
+
+
+def zonal(values: Callable[[Any, Any], Any]) -> Zonal:
+    """The table of ``values(gap, side)``, k functions of order 1 as an array (k, n) for arrays of n gaps and sides.
+
+    Pieces are halved while that helps: what is left is the noise of the functions, and ``error`` says how much.
+    """
+    octaves = needed_octaves(values)
+    table = Zonal(values, octaves, 4)
+    while not table.error <= TOLERANCE and table.bits < 8:
+        finer = Zonal(values, octaves, int(table.bits) + 1)
+        if not finer.error < 0.5 * table.error:
+            break
+        table = finer
+    return table
+
+
+def needed_octaves(values: Callable[[Any, Any], Any]) -> tuple[int, int]:
+    """How many octaves below gap = 1/2 there are, on either side, until the functions are as good as constant."""
+    gap = np.ldexp(F(0.5), np.arange(0, np.finfo(F).minexp, -1))
+    gap[-1] = 0
+    found = []
+    for side in (F(-1), F(1)):
+        value = values(gap, np.full_like(gap, side))
+        change = np.max(np.abs(value - value[:, -1:]), axis=0)
+        found.append(int(np.max(np.flatnonzero(~(change <= 4 * np.finfo(F).eps)), initial=-1)) + 1)
+    return found[0], found[1]
+
+
+ARITHMETIC = r"""
+typedef double F; // of results and of pairs
+typedef long long Bits;
+#define MANTISSA 52
+#define bits_of __double_as_longlong
+#define number_of __longlong_as_double
+#define CLOSE F(0.995) // |rho| from which on 1 - |rho| has lost too many digits
+#define DEGREE 7 // of a table's polynomials
+#define DEVICE __host__ __device__ __forceinline__
+#define LOOP _Pragma("unroll 1")
+
+// Arithmetic that CUDA lacks, or that is faster for the arguments that layers have.
+
+DEVICE double minimum(double a, double b) { return b < a ? b : a; } // a if that is no number
+DEVICE double maximum(double a, double b) { return a < b ? b : a; }
+DEVICE float minimum(float a, float b) { return b < a ? b : a; }
+DEVICE float maximum(float a, float b) { return a < b ? b : a; }
+DEVICE double ratio(double a, double b) { return b == 0 ? a : a / b; } // 0/0 = 0
+DEVICE float ratio(float a, float b) { return b == 0 ? a : a / b; }
+
+// x + x³P(x²), the polynomial by its even and odd powers: half the latency of Horner's scheme.
+DEVICE double arcsine(double x) { // for 0 <= x <= 0.71; error 0.7 units in the last place
+    const double t = x * x, s = t * t;
+    double even = 0.8897823540779572;
+    even = fma(even, s, 5.883043828201659);
+    even = fma(even, s, 4.831080468309027);
+    even = fma(even, s, 1.06703227340408);
+    even = fma(even, s, 0.08311385542835384);
+    even = fma(even, s, 0.011558669742595723);
+    even = fma(even, s, 0.013977683382479683);
+    even = fma(even, s, 0.02237218057371295);
+    even = fma(even, s, 0.04464285714748753);
+    even = fma(even, s, 0.16666666666666669);
+    double odd = -3.3179426391119518;
+    odd = fma(odd, s, -6.425708609803438);
+    odd = fma(odd, s, -2.616756017985931);
+    odd = fma(odd, s, -0.31861857268025773);
+    odd = fma(odd, s, -0.0050493061794114925);
+    odd = fma(odd, s, 0.011373366566354978);
+    odd = fma(odd, s, 0.017352118804885727);
+    odd = fma(odd, s, 0.030381944009858088);
+    odd = fma(odd, s, 0.07499999999998049);
+    return fma(x * t, fma(t, odd, even), x);
+}
+
+DEVICE float arcsine(float x) { // for 0 <= x <= 0.71; error 0.7 units in the last place
+    const float t = x * x, s = t * t;
+    float even = -0.08314395f;
+    even = fma(even, s, 0.00977002f);
+    even = fma(even, s, 0.044531118f);
+    even = fma(even, s, 0.16666666f);
+    float odd = 0.096819416f;
+    odd = fma(odd, s, 0.06594987f);
+    odd = fma(odd, s, 0.032094624f);
+    odd = fma(odd, s, 0.07500273f);
+    return fma(x * t, fma(t, odd, even), x);
+}
+
+
+// Double-double arithmetic, about 32 digits: Dekker 1971 and Knuth, with the product's error by fma;
+// Hida, Li & Bailey 2001. A number is the unevaluated sum hi + lo.
+
+struct dd {
+    double hi, lo;
+    DEVICE dd() {}
+    DEVICE dd(double hi, double lo = 0) : hi(hi), lo(lo) {}
+};
+
+DEVICE double lead(dd a) { return a.hi; }
+DEVICE double lead(double a) { return a; }
+
+DEVICE dd fast_sum(double a, double b) { // |a| >= |b|
+    const double s = a + b;
+    return dd(s, b - (s - a));
+}
+
+DEVICE dd operator+(dd a, dd b) {
+    const double s = a.hi + b.hi, t = a.lo + b.lo, u = s - a.hi, v = t - a.lo;
+    const double e = (a.hi - (s - u)) + (b.hi - u), f = (a.lo - (t - v)) + (b.lo - v);
+    const dd r = fast_sum(s, e + t);
+    return fast_sum(r.hi, r.lo + f);
+}
+
+DEVICE dd operator-(dd a) { return dd(-a.hi, -a.lo); }
+DEVICE dd operator-(dd a, dd b) { return a + -b; }
+DEVICE bool operator<(dd a, dd b) { return a.hi < b.hi || (a.hi == b.hi && a.lo < b.lo); }
+
+DEVICE dd product(double a, double b) {
+    const double p = a * b;
+    return dd(p, fma(a, b, -p));
+}
+
+DEVICE dd operator*(dd a, dd b) {
+    const dd p = product(a.hi, b.hi);
+    return fast_sum(p.hi, p.lo + (a.hi * b.lo + a.lo * b.hi));
+}
+
+DEVICE dd operator/(dd a, dd b) {
+    const double first = a.hi / b.hi;
+    dd rest = a - b * first;
+    const double second = rest.hi / b.hi;
+    rest = rest - b * second;
+    return fast_sum(first, second) + rest.hi / b.hi;
+}
+
+DEVICE dd ratio(dd a, dd b) { return b.hi == 0 ? a : a / b; } // 0/0 = 0
+DEVICE dd sqrt(dd a) {
+    const double root = sqrt(a.hi);
+    return fast_sum(root, (a - product(root, root)).hi / (2 * (root > 0 ? root : 1.0)));
+}
+DEVICE dd abs(dd a) { return a.hi < 0 ? -a : a; }
+DEVICE dd minimum(dd a, dd b) { return b < a ? b : a; }
+DEVICE dd maximum(dd a, dd b) { return a < b ? b : a; }
+
+DEVICE dd reduced(dd a, int &k) { // expm1 of a - k ln 2, k the integer that makes it smallest
+    a = dd(minimum(maximum(a.hi, -1500.0), 1500.0), minimum(maximum(a.lo, -1.0), 1.0)); // further out it is 0 or inf
+    k = (int)rint(a.hi / 0.6931471805599453);
+    const dd r = (a - dd(0.6931471805599453, 2.3190468138462996e-17) * (double)k) * 0.015625; // |r| <= ln 2 / 128
+    dd p = r;
+    LOOP for (int n = 11; n > 1; n--) p = r + r * p / (double)n;
+    LOOP for (int n = 0; n < 6; n++) p = p * 2.0 + p * p; // expm1(2r) = expm1(r)(2 + expm1(r))
+    return p;
+}
+
+DEVICE dd exp(dd a) {
+    int k;
+    const dd p = reduced(a, k) + 1.0;
+    return dd(ldexp(p.hi, k), ldexp(p.lo, k));
+}
+
+DEVICE dd expm1(dd a) {
+    int k;
+    const dd p = reduced(a, k);
+    return k == 0 ? p : exp(a) - 1.0;
+}
+
+DEVICE void sincos(dd a, dd &sine, dd &cosine) {
+    const double k = rint(a.hi / 1.5707963267948966);
+    dd r = a - dd(1.5707963267948966, 6.123233995736766e-17) * k - dd(-1.4973849048591833e-33) * k;
+    r = r * 0.0625;
+    const dd r2 = r * r;
+    dd s(0.0), c(0.0);
+    LOOP for (int n = 22; n > 0; n -= 2) { // Taylor: s = sin r - r over r, c = cos r - 1, both without cancellation
+        s = -r2 * (s + 1.0) / (double)(n * (n + 1));
+        c = -r2 * (c + 1.0) / (double)(n * (n - 1));
+    }
+    s = r * (s + 1.0);
+    LOOP for (int n = 0; n < 4; n++) { // cos 2r - 1 = -2 sin² r
+        const dd twice = s * 2.0 * (c + 1.0);
+        c = s * s * -2.0;
+        s = twice;
+    }
+    c = c + 1.0;
+    const int turn = (int)(k - 4 * floor(0.25 * k));
+    sine = turn == 0 ? s : turn == 1 ? c : turn == 2 ? -s : -c;
+    cosine = turn == 0 ? c : turn == 1 ? -s : turn == 2 ? -c : s;
+}
+
+DEVICE dd sin(dd a) {
+    dd s, c;
+    sincos(a, s, c);
+    return s;
+}
+
+DEVICE dd cos(dd a) {
+    dd s, c;
+    sincos(a, s, c);
+    return c;
+}
+
+DEVICE dd atan2(dd y, dd x) {
+    const double start = atan2(y.hi, x.hi);
+    dd s, c;
+    sincos(start, s, c);
+    const dd across = y * c - x * s, along = x * c + y * s; // one Newton step: the angle left is across/along
+    return dd(start) + (along.hi == 0 ? across : across / along);
+}
+
+DEVICE dd asin(dd x) { return atan2(x, sqrt(dd(1.0) - x * x)); }
+"""
+
+
+MACHINERY = r"""
+// What every pair goes through outside the layers.
+
+struct Points { // what depends on one point only; row r of a panel has number r
+    const F *x;           // coordinates, divided by 2**power: shape (n, dim)
+    const F *values;      // shape (3 + SAVED, n): 1/|x|, the roots of nngp and ntk on the diagonal, what layers saved
+    const double *length; // |x| of the coordinates as they are here
+    const int *power;
+    long long n;
+};
+
+
+DEVICE Saved saved(Points points, long long row, int first) {
+    return {points.values + first * points.n + row, points.n};
+}
+
+// sin²(θ/2) between two points, or one and the opposite of the other, that are nearly parallel; from their difference
+// d = x - y, for the inner product has lost the digits: 4 |x| |y| sin²(θ/2) = |d|² - (|x| - |y|)², and |x| - |y| =
+// (2 d.x - |d|²)/(|x| + |y|). Where the second term is most of the first, or the norms are unlike, it is |u - v|²/4 for
+// the unit vectors, with u - v = (d - v (|x| - |y|))/|x| for |x| >= |y|.
+DEVICE double close_gap(Points one, long long i, Points two, long long j, int dim, double side) {
+    const int shift = max(-1000, min(1000, two.power[j] - one.power[i]));
+    const double scale = side * ldexp(1.0, shift), a = one.length[i], b = two.length[j] * abs(scale);
+    const F *p = one.x + i * dim, *q = two.x + j * dim;
+    double square = 0, along = 0;
+    LOOP for (int k = 0; k < dim; k++) {
+        const double x = p[k], d = fma(-scale, (double)q[k], x);
+        square = fma(d, d, square);
+        along = fma(d, x, along);
+    }
+    const double longer = fma(2.0, along, -square) / (a + b);
+    const bool alike = abs(a - b) < 0.5 * maximum(a, b);
+    if (square == 0 || (alike && 2 * longer * longer < square)) return fma(-longer, longer, square) / (4 * a * b);
+    double total = 0, more = 0;
+    LOOP for (int k = 0; k < dim; k++) more = fma(p[k] - scale * q[k], p[k] + scale * q[k], more);
+    more /= a + b;
+    const double largest = maximum(a, b);
+    LOOP for (int k = 0; k < dim; k++) {
+        const double x = p[k], y = scale * q[k], u = x / a, v = y / b;
+        const double apart = alike ? (x - y - (a < b ? u : v) * more) / largest : u - v;
+        total = fma(apart, apart, total);
+    }
+    return 0.25 * total;
+}
+
+// Gap and side of a pair from its inner product.
+DEVICE void first_angle(F product, Points one, long long i, Points two, long long j, int dim, F &gap, F &side) {
+    const F inverse1 = one.values[i], inverse2 = two.values[j], rho = product * inverse1 * inverse2, size = abs(rho);
+    side = rho < 0 ? -1 : 1;
+    gap = F(0.5) * (1 - size);
+    if (size > CLOSE) gap = close_gap(one, i, two, j, dim, side);
+    if (inverse1 == 0 && inverse2 == 0) gap = 0; // rows at the origin are one point
+}
+
+// What depends on one point only, one thread a point: double-double norms, then the rows of all layers.
+
+// Replace coordinates by themselves over 2**power, so that no product of theirs overflows or underflows;
+// norms (2, n): the double-double sqrt(x.x/dim) of what they were.
+extern "C" __global__ void norms(F *x, long long dim, double *norms, double *length, int *power, long long n) {
+    const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    F *row = x + i * dim;
+    double largest = 0;
+    for (long long k = 0; k < dim; k++) largest = maximum(largest, (double)abs(row[k]));
+    int e = 0;
+    frexp(largest, &e);
+    dd total(0.0);
+    for (long long k = 0; k < dim; k++) {
+        const double value = ldexp((double)row[k], -e);
+        row[k] = (F)value;
+        total = total + product(value, value);
+    }
+    const dd root = sqrt(total / (double)dim);
+    norms[i] = ldexp(root.hi, e);
+    norms[n + i] = ldexp(root.lo, e);
+    length[i] = sqrt(total).hi;
+    power[i] = e;
+}
+
+// values (3 + SAVED, n): see Points; ends (2, n): nngp and ntk at the output; seen: for each table of an activation, the
+// smallest and the largest standard deviation there.
+extern "C" __global__ void rows(
+    const double *norms, const double *length, const double *p, F *values, F *ends, double *seen, long long n
+) {
+    const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    const R scale = R(norms[i]) + R(LOW_HALF ? norms[n + i] : 0.0);
+    R q = NORMALIZE ? R(1.0) : scale * scale, ntk = R(0.0);
+    row_layers(q, ntk, p, values + 3 * n + i, n, seen + i);
+    values[i] = length[i] > 0 ? (F)(1 / length[i]) : F(0);
+    values[n + i] = (F)lead(sqrt(q));
+    values[2 * n + i] = (F)lead(sqrt(ntk));
+    ends[i] = (F)lead(q);
+    ends[n + i] = (F)lead(ntk);
+}
+
+// The kernels of points on one sphere, from a table of piecewise polynomials in the binary digits of gap: Zonal says how
+// it is made. What a pair needs lies together: the coefficients of its kernels, lowest degree first.
+
+struct Table {
+    const F *coefficients;
+    int bits, lift0, lift1, floor0, floor1; // 0: of opposite points, 1: of others
+};
+
+template <int FUNCTIONS> DEVICE void look_up(const Table &table, F gap, F side, F *found) {
+    const Bits digits = bits_of(gap);
+    const int lift = side > 0 ? table.lift1 : table.lift0, floor = side > 0 ? table.floor1 : table.floor0;
+    const int key = max((int)(digits >> (MANTISSA - table.bits)) + lift, floor);
+    const Bits rest = (digits << table.bits) & (((Bits)1 << MANTISSA) - 1);
+    const F t = number_of(rest | bits_of(F(2))) - 3; // the digits that are left, in [-1, 1)
+    const F *at = table.coefficients + (long long)key * FUNCTIONS * (DEGREE + 1);
+#pragma unroll
+    for (int k = 0; k < FUNCTIONS; k++, at += DEGREE + 1) {
+        F total = at[DEGREE];
+#pragma unroll
+        for (int n = DEGREE - 1; n >= 0; n--) total = fma(total, t, at[n]);
+        found[k] = total;
+    }
+}
+
+// The kernels: a block of 32 x 8 threads has a square of 32 x 32 pairs, a thread four of them, in registers.
+
+struct Tile {
+    const F *product;    // inner products, (height, width), of rows of `one` with rows of `two`
+    Points one, two;
+    int dim;
+    const F *diagonal;   // (2, height): nngp and ntk of a point with itself, for a square on the diagonal
+    F *out[2];           // nngp and ntk; null where it is not wanted
+    F *mirror[2];        // where their transposes go; null for nowhere
+    long long stride, mirror_stride; // numbers from one row to the next
+    long long height, width;
+    long long row, column; // of the first pair, in the whole matrix: errors name it
+    bool square;         // row i and column i are one point, and what is below the diagonal is the mirror of the rest
+    unsigned long long *bad; // the first pair whose value is no finite number
+    unsigned char *asks; // for every square, whether a pair in it asks for double-double
+};
+
+template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(const Tile &t, const Values &values) {
+    __shared__ F turned[NNGP + NTK][32][33]; // 33: reading a column meets every bank once
+    const long long top = (long long)blockIdx.y * 32, left = (long long)blockIdx.x * 32, j = left + threadIdx.x;
+    if (t.square && left < top) return;
+    LOOP for (int k = threadIdx.y; k < 32; k += 8) {
+        const long long i = top + k;
+        if (i >= t.height || j >= t.width || (t.square && j < i)) continue;
+        F found[2];
+        if (t.square && i == j) {
+            found[0] = t.diagonal[i];
+            found[1] = t.diagonal[t.height + i];
+        } else {
+            F gap, side;
+            first_angle(t.product[i * t.width + j], t.one, i, t.two, j, t.dim, gap, side);
+            if (values(gap, side, i, j, found))
+                t.asks[blockIdx.y * gridDim.x + blockIdx.x] = 1;
+            else if (!(NNGP ? isfinite(found[0]) : true) || !(NTK ? isfinite(found[1]) : true))
+                atomicMin(t.bad, ((unsigned long long)(t.row + i) << 32) | (unsigned long long)(t.column + j));
+        }
+#pragma unroll
+        for (int kernel = 0; kernel < 2; kernel++) {
+            if (kernel ? !NTK : !NNGP) continue;
+            t.out[kernel][i * t.stride + j] = found[kernel];
+            turned[kernel && NNGP][k][threadIdx.x] = found[kernel];
+        }
+    }
+    if (!t.mirror[NNGP ? 0 : 1]) return;
+    __syncthreads();
+    LOOP for (int k = threadIdx.y; k < 32; k += 8) {
+        const long long row = left + k, column = top + threadIdx.x;
+        if (row >= t.width || column >= t.height || (t.square && row <= column)) continue;
+#pragma unroll
+        for (int kernel = 0; kernel < 2; kernel++) {
+            if (kernel ? !NTK : !NNGP) continue;
+            t.mirror[kernel][row * t.mirror_stride + column] = turned[kernel && NNGP][threadIdx.x][k];
+        }
+    }
+}
+
+// The layers of a pair: the kernels at the output. Where it asks for double-double it gets that if REFINE, and else says so.
+template <bool NTK, bool REFINE>
+DEVICE bool output(F gap, F side, Points one, long long i, Points two, long long j, Scalars p, F *found) {
+    const F size = one.values[one.n + i] * two.values[two.n + j];
+    bool asks = false;
+    found[1] = 0;
+    layers<NTK, REFINE>(gap, side, found[1], asks, saved(one, i, 3), saved(two, j, 3), p);
+    found[0] = size * (side * (1 - 2 * gap));
+    return asks && !REFINE;
+}
+
+template <bool NTK, bool REFINE> struct Layered {
+    const Tile &t;
+    Scalars p;
+    DEVICE bool operator()(F gap, F side, long long i, long long j, F *found) const {
+        return output<NTK, REFINE>(gap, side, t.one, i, t.two, j, p, found);
+    }
+};
+
+template <bool NNGP, bool NTK> struct LookedUp {
+    const Tile &t;
+    Table table;
+    DEVICE bool operator()(F gap, F side, long long i, long long j, F *found) const {
+        look_up<NNGP + NTK>(table, gap, side, found + !NNGP);
+        if (NNGP) found[0] *= t.one.values[t.one.n + i] * t.two.values[t.two.n + j];
+        if (NTK) found[1] *= t.one.values[2 * t.one.n + i] * t.two.values[2 * t.two.n + j];
+        return false;
+    }
+};
+
+// The layers at a list of angles, all rows being row 0 of `one`: what a table is made from.
+extern "C" __global__ void at_angles(
+    const F *gap, const F *side, const F *values, const double *p, F *nngp, F *ntk, long long n
+) {
+    const long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    if (k >= n) return;
+    const Points point = {0, values, 0, 0, 1};
+    F found[2];
+    output<WITH_NTK, true>(gap[k], side[k], point, 0, point, 0, p, found);
+    nngp[k] = found[0];
+    ntk[k] = found[1];
+}
+
+#define KERNEL extern "C" __global__ void __launch_bounds__(256, 1) // as many registers as it takes: none is spilled
+#define TILE                                                                                                           \
+    const F *product, const F *x1, const F *values1, const double *length1, const int *power1, long long n1,           \
+        const F *x2, const F *values2, const double *length2, const int *power2, long long n2, long long dim,          \
+        const F *diagonal, F *nngp, F *ntk, F *nngp_mirror, F *ntk_mirror, long long stride, long long mirror_stride,  \
+        long long height, long long width, long long row, long long column, long long square, unsigned long long *bad,   \
+        unsigned char *asks
+#define TABLE const F *coefficients, long long bits, long long lift0, long long lift1, long long floor0, long long floor1
+#define TAKEN                                                                                                          \
+    const Tile t = {product, {x1, values1, length1, power1, n1}, {x2, values2, length2, power2, n2}, (int)dim,         \
+        diagonal, {nngp, ntk}, {nngp_mirror, ntk_mirror}, stride, mirror_stride, height, width, row, column,           \
+        square != 0, bad, asks}
+#define TABLE_TAKEN const Table table = {coefficients, (int)bits, (int)lift0, (int)lift1, (int)floor0, (int)floor1}
+
+
+KERNEL layers_nngp(TILE, Scalars p) {
+    TAKEN;
+    each_pair<true, false>(t, Layered<false, false>{t, p});
+}
+
+KERNEL table_nngp(TILE, TABLE) {
+    TAKEN;
+    TABLE_TAKEN;
+    each_pair<true, false>(t, LookedUp<true, false>{t, table});
+}
+
+
+KERNEL layers_ntk(TILE, Scalars p) {
+    TAKEN;
+    each_pair<false, true>(t, Layered<true, false>{t, p});
+}
+
+KERNEL table_ntk(TILE, TABLE) {
+    TAKEN;
+    TABLE_TAKEN;
+    each_pair<false, true>(t, LookedUp<false, true>{t, table});
+}
+
+
+KERNEL layers_both(TILE, Scalars p) {
+    TAKEN;
+    each_pair<true, true>(t, Layered<true, false>{t, p});
+}
+
+KERNEL table_both(TILE, TABLE) {
+    TAKEN;
+    TABLE_TAKEN;
+    each_pair<true, true>(t, LookedUp<true, true>{t, table});
+}
+"""
+
+
+if __name__ == "__main__":
+    self_test()
