@@ -15,7 +15,7 @@ from kernelc.steps import activations
 from kernelc_cupy.source import CudaSource
 
 CARDS = (75, 80, 90, 120)
-FEW = ("relu-3", "erf-3", "gelu-2")
+FEW = ("relu-3", "erf-3")
 SPECS = ("relu-3", "erf-3", "gelu-2", "leaky-relu", "residual-relu", "mixed", "siren", "snake-2", "sphere-relu")
 TABLES = {"tables": ("tanh", "silu"), "tables and formulas": ("silu", "relu", "tanh", "gelu")}
 Z = kernelc.Dense("1.5", "0.1")
