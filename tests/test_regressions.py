@@ -67,3 +67,25 @@ def test_a_constant_beyond_floating_point_is_refused():
 def test_products_with_nan_are_refused():
     with pytest.raises(kernelc.InputError, match="finite"):
         kernelc.compile(network(Activation("relu"))).matvec(X, None, [np.nan, 1.0])
+
+
+@pytest.mark.parametrize("backend", [*BACKENDS, "numba"])
+@pytest.mark.parametrize(
+    ("activation", "phi", "slope"),
+    [
+        ("tanh", np.tanh, lambda z: 1 / np.cosh(z) ** 2),
+        ("softplus", lambda z: np.logaddexp(0, z), lambda z: 1 / (1 + np.exp(-z))),
+        ("sin", np.sin, np.cos),
+        ("relu2", lambda z: np.maximum(z, 0) ** 2, lambda z: 2 * np.maximum(z, 0)),
+    ],
+)
+def test_a_layer_that_passes_nothing_but_its_bias(backend, activation, phi, slope):
+    """The moments of φ are those of one normal variable, whatever the inputs."""
+    z, weights = np.polynomial.hermite_e.hermegauss(180)
+    moment, flux = weights @ phi(z) ** 2 / np.sqrt(2 * np.pi), weights @ slope(z) ** 2 / np.sqrt(2 * np.pi)
+    stem = [Dense(W_std=0, b_std=1), Activation(activation), Dense()]
+    k = kernelc.compile(Network(stem, name="stem"), backend)
+    np.testing.assert_allclose(k.nngp(X), np.full((2, 2), moment), rtol=1e-12)
+    np.testing.assert_allclose(k.ntk(X), np.full((2, 2), moment + flux), rtol=1e-12)
+    k = kernelc.compile(Network([kernelc.Sum([stem, [Dense()]])], name="beside"), backend)
+    np.testing.assert_allclose(k.ntk(X), moment + flux + X @ X.T / 3, rtol=1e-12)

@@ -18,9 +18,12 @@ from kernelc.symbolic import SymbolicKernel
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of every pair that enters a block: that no covariance is negative, that Θ is still 0."""
+    """What is known of every pair that enters a block: that no covariance is negative, that the angle is 0, that Θ is
+    still 0.
+    """
 
     positive: bool
+    parallel: bool
     fresh: bool
 
 
@@ -32,7 +35,7 @@ def lower(kernel: SymbolicKernel, attachments: Mapping[Dual, Attachment] | None 
     objects = dict(attachments or {})
     names = {dual: attachment.name for dual, attachment in objects.items()}
     has_ntk, exact = not kernel.ntk_reason, dict[str, Code]()
-    entry = Entry(positive=False, fresh=True)
+    entry = Entry(positive=False, parallel=False, fresh=True)
     blocks: list[Block] = []
     for count, groups in roll(list(_groups(kernel.steps))):
         steps = tuple(step for group in groups for step in group)
@@ -76,7 +79,7 @@ def _block(steps: tuple[Step, ...], entry: Entry, scope: Scope) -> tuple[Block, 
     zero = 0
     row = Row(scope.row.input("q", "one"), scope.row.wrap(zero) if entry.fresh else scope.row.input("ntk", "one"))
     pair = Pair(
-        scope.pair.input("gap", "pair"),
+        scope.pair.wrap(zero) if entry.parallel else scope.pair.input("gap", "pair"),
         scope.pair.wrap(1) if entry.positive else scope.pair.input("side", "pair"),
         scope.pair.wrap(zero) if entry.fresh else scope.pair.input("ntk", "pair"),
     )
@@ -84,7 +87,7 @@ def _block(steps: tuple[Step, ...], entry: Entry, scope: Scope) -> tuple[Block, 
     row_code = scope.row.code({"q": row.q, "ntk": row.ntk, **scope.saved})
     pair_code = scope.pair.code({"gap": pair.gap, "side": pair.side, "ntk": pair.ntk})
     block = Block(_title(steps), 1, row_code, pair_code, tuple(scope.saved))
-    return block, Entry(pair.side.is_number(1), pair.ntk.is_number(0))
+    return block, Entry(pair.side.is_number(1), pair.gap.is_number(0), pair.ntk.is_number(0))
 
 
 def _run(steps: tuple[Step, ...], scope: Scope, row: Row, pair: Pair) -> tuple[Row, Pair]:

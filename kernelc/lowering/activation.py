@@ -23,7 +23,7 @@ from kernelc.builder import Builder, Value
 from kernelc.duals import Dual
 from kernelc.interpret import interpret
 from kernelc.lowering.arithmetic import Instructions
-from kernelc.lowering.attached import attached
+from kernelc.lowering.attached import attached, moments
 from kernelc.lowering.state import Pair, Part, Row, Scope, fold, mix
 from kernelc.slope import Slope, SlopeArithmetic
 from kernelc.steps import ActivationStep
@@ -39,10 +39,13 @@ CANCELS = 1e-13  # a dual whose terms cancel, x - sin(x) say, loses more than th
 def activation(step: ActivationStep, scope: Scope, row: Row, pair: Pair) -> tuple[Row, Pair]:
     """Σ' = E[φφ], Θ' = Θ·E[φ'φ']."""
     dual = step.dual
+    if not dual.parts and dual not in scope.attached:  # φ = 0
+        return Row(scope.row.wrap(0), scope.row.wrap(0)), Pair(pair.gap, pair.side, scope.pair.wrap(0))
+    constant = pair.gap.is_number(0) and pair.side.is_number(1)  # all inputs are alike: a bias is all that came through
+    if constant and (dual in scope.attached or dual.degree is None):
+        return _constant(dual, scope, row, pair)
     if dual in scope.attached:
         return attached(scope.attached[dual], scope, row, pair)
-    if not dual.parts:  # φ = 0
-        return Row(scope.row.wrap(0), scope.row.wrap(0)), Pair(pair.gap, pair.side, scope.pair.wrap(0))
     if dual.degree is None:
         q, gap, side = _general(dual, scope, row, pair)
     else:
@@ -55,6 +58,21 @@ def activation(step: ActivationStep, scope: Scope, row: Row, pair: Pair) -> tupl
         at_itself = _same_point(scope.row, scope.row.sqrt(row.q))
         row_ntk = row.ntk * _total([_direct(p.ntk, scope.row, at_itself) for p in dual.parts])
     return Row(q, row_ntk), Pair(gap, side, pair_ntk)
+
+
+def _constant(dual: Dual, scope: Scope, row: Row, pair: Pair) -> tuple[Row, Pair]:
+    """What holds of a point with itself holds of all pairs."""
+    root = scope.row.let("s", scope.row.sqrt(row.q))
+    if dual in scope.attached:
+        q, slope = moments(scope.attached[dual], scope, root)
+    else:
+        at = _same_point(scope.row, root)
+        q = _total([_direct(p.nngp, scope.row, at) for p in dual.parts])
+        slope = _total([_direct(p.ntk, scope.row, at) for p in dual.parts])
+    if not scope.has_ntk or pair.ntk.is_number(0):
+        return Row(q, row.ntk), pair
+    slope1, slope2 = scope.save("slope", scope.row.let("slope", scope.row.sqrt(slope)))
+    return Row(q, row.ntk * slope), Pair(pair.gap, pair.side, pair.ntk * (slope1 * slope2))
 
 
 def _derivative(dual: Dual, scope: Scope, row: Row, pair: Pair) -> Value:

@@ -6,6 +6,7 @@ point, E[φ²] and E[φ'²], and for pairs ``angle(gap, side, s1, s2)``, gap and
 
 from __future__ import annotations
 
+from kernelc.builder import Value
 from kernelc.lowering.state import Pair, Row, Scope
 
 
@@ -14,13 +15,19 @@ def attached(name: str, scope: Scope, row: Row, pair: Pair) -> tuple[Row, Pair]:
     b = scope.pair
     root = scope.row.let("s", scope.row.sqrt(row.q))
     at = (pair.gap, pair.side, *scope.save("s", root))
-    q = scope.row.let("q_phi", scope.row.op("call", root, callee=name + ".moment({0})"))
+    q, slope = moments(name, scope, root)
     places = "{0}, {1}, {2}, {3}"
     both = b.let("angle", b.op("call", *at, callee=f"{name}.angle({places})"))
     gap = b.let("gap_phi", b.op("call", both, callee="{0}[0]"))
     side = b.let("side_phi", b.op("call", both, callee="{0}[1]"))
     row_ntk, pair_ntk = row.ntk, pair.ntk
     if scope.has_ntk and not pair.ntk.is_number(0):
-        row_ntk = row.ntk * scope.row.op("call", root, callee=name + ".slope_moment({0})")
+        row_ntk = row.ntk * slope
         pair_ntk = pair.ntk * b.let("dot", b.op("call", *at, callee=f"{name}.dot({places})"))
     return Row(q, row_ntk), Pair(gap, side, pair_ntk)
+
+
+def moments(name: str, scope: Scope, root: Value) -> tuple[Value, Value]:
+    """E[φ²] and E[φ'²] of one point by the object ``name``."""
+    q = scope.row.let("q_phi", scope.row.op("call", root, callee=name + ".moment({0})"))
+    return q, scope.row.op("call", root, callee=name + ".slope_moment({0})")
