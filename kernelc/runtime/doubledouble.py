@@ -131,7 +131,8 @@ def _dd_reduced(a: DD) -> tuple[Any, DD]:
 
 def _dd_sincos(a: DD) -> tuple[DD, DD]:
     k = np.rint(a.hi / 1.5707963267948966)
-    r = a - DD(1.5707963267948966, 6.123233995736766e-17) * k - DD(-1.4973849048591833e-33) * k
+    r = a - DD(*two_product(1.5707963267948966, k)) - DD(*two_product(6.123233995736766e-17, k))  # π/2 in three parts
+    r = r - DD(-1.4973849048591833e-33) * k
     r = r * 0.0625
     r2 = r * r
     s, c = DD(np.zeros_like(r.hi)), DD(np.zeros_like(r.hi))

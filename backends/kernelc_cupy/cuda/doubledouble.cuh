@@ -77,8 +77,8 @@ DEVICE dd expm1(dd a) {
 
 DEVICE void sincos(dd a, dd &sine, dd &cosine) {
     const double k = rint(a.hi / 1.5707963267948966);
-    dd r = a - dd(1.5707963267948966, 6.123233995736766e-17) * k - dd(-1.4973849048591833e-33) * k;
-    r = r * 0.0625;
+    dd r = a - product(1.5707963267948966, k) - product(6.123233995736766e-17, k); // π/2 in three parts
+    r = (r - dd(-1.4973849048591833e-33) * k) * 0.0625;
     const dd r2 = r * r;
     dd s(0.0), c(0.0);
     LOOP for (int n = 22; n > 0; n -= 2) { // Taylor: s = sin r - r over r, c = cos r - 1, both without cancellation
