@@ -6,16 +6,15 @@ float64 or, where a program asks for care, in double-double.
 
 from __future__ import annotations
 
-import hashlib
 import textwrap
-from importlib.metadata import version
 from typing import ClassVar
 
 from kernelc import runtime
 from kernelc.backend import Sheet
 from kernelc.printing import Constants, Printer, Statement
 from kernelc.program import Block, Code, Instr, Program
-from kernelc.templates import LAYERED, ON_ONE_THREAD, PAIR_SIGNATURE, PUBLIC, SELF_TEST
+from kernelc.templates import LAYERED, ON_ONE_THREAD, PAIR_SIGNATURE
+from kernelc.wording import docstring, identity, public, self_test
 
 
 class NumPyPrinter(Printer):
@@ -53,7 +52,7 @@ class ModuleWriter:
         "from concurrent.futures import ThreadPoolExecutor",
         "from contextlib import AbstractContextManager, contextmanager, nullcontext",
         "from types import ModuleType",
-        "from typing import Any",
+        "from typing import Any, NoReturn",
     )
     imports: tuple[str, ...] = ("import numpy as np",)
     tile = zonal_tile = (64, 512)  # the height of a tile divides its width, and that the width of a block
@@ -62,7 +61,6 @@ class ModuleWriter:
     helpers = ON_ONE_THREAD  # text of functions that the printed pair code calls
     pair_printer: type[Printer] = NumPyPrinter
     library = "NumPy"
-    checked = "checked"  # the function that takes arrays in
 
     def __init__(self, program: Program, sheet: Sheet, dtype: str) -> None:
         self.program, self.sheet, self.dtype = program, sheet, dtype
@@ -81,9 +79,9 @@ class ModuleWriter:
         deviations = self.deviations()  # printing names the constants that the settings define
         careful = self.program.careful
         parts = [
-            self.docstring(),
+            docstring(self.program, self.sheet, self.library),
             self.import_lines(),
-            self.identity(),
+            identity(self.sheet),
             self.settings(),
             *([self.opening] if self.opening else []),
             section("The layers: what each does to one point, and to a pair of points"),
@@ -95,16 +93,13 @@ class ModuleWriter:
             *([section("The activations without straight-line code")] if self.program.attachments else []),
             *[attachment.functions for attachment in self.program.attachments if attachment.functions],
             section("What this module is for"),
-            self.public(),
-            self.self_test(),
+            public(self.program),
+            self_test(self.sheet, self.dtype),
             section("The machinery: the same in every module"),
             *([self.helpers] if self.helpers else []),
-            runtime.source("inputs"),
-            runtime.source("rows"),
-            runtime.source("angles"),
+            *map(runtime.source, ("inputs", "calls", "rows", "angles")),
             self.pairwise(),
-            runtime.source("threads"),
-            runtime.source("tiles"),
+            *map(runtime.source, ("threads", "tiles")),
             *(map(runtime.source, ("collapse", "tabulated", "zonal")) if self.program.collapse else [LAYERED]),
             *([runtime.source("doubledouble")] if careful else []),
             *(["\n".join(self.careful.lines())] if self.careful.names else []),
@@ -113,40 +108,6 @@ class ModuleWriter:
             'if __name__ == "__main__":\n    self_test()',
         ]
         return "\n\n".join(p.strip("\n") + "\n" for p in parts)
-
-    def docstring(self) -> str:
-        """What the module is, in words."""
-        sheet = self.sheet
-        lines = [f"{sheet.name}: the NNGP and NTK kernels of an infinitely wide network, for {self.library}.", ""]
-        lines += textwrap.wrap(sheet.description, 110) + ([f"Reference: {sheet.reference}"] if sheet.reference else [])
-        lines += ["", "Recursion (q1, q2, c: the inputs' second moments x.x/d, x'.x'/d, x.x'/d):", ""]
-        lines += [f"    {line}" for binding in sheet.recursion for line in _wrap(binding)]
-        lines += ["", "Dual activations:", *(f"    {d}" for d in sheet.duals), "", *textwrap.wrap(sheet.domain, 110)]
-        lines += self._collapse()
-        lines += ["", f"Written by kernelc {version('kernelc')}. `python FILE` runs its self-test."]
-        text = "\n".join(lines).replace("\\", "\\\\").replace('"""', "'''")
-        text = "".join(c if c == "\n" or c.isprintable() else " " for c in text)  # Python takes no NUL
-        return f'"""{text}\n"""'.replace("\n\n\n", "\n\n")
-
-    def _collapse(self) -> list[str]:
-        if not self.program.collapse:
-            return []
-        everywhere = "nngp" if self.program.ntk_reason else "ntk"
-        norms = "at any norms" if everywhere in self.program.homogeneous else "of rows of one norm"
-        text = f"Large matrices {norms} are read off a table in the angle, built from the layers on first use."
-        if self.sheet.collapse_error is not None:
-            text += f" Its error, measured: COLLAPSE_ERROR = {self.sheet.collapse_error:.0e} of sqrt(K_ii K_jj)."
-        return ["", *textwrap.wrap(text, 110)]
-
-    def identity(self) -> str:
-        """The spec, and what the module exports."""
-        spec = self.sheet.spec.strip() + "\n"
-        digest = hashlib.sha256(spec.encode()).hexdigest()
-        quoted = repr(spec) if '"""' in spec or "\\" in spec or spec.count("\n") > 60 else f'"""\\\n{spec}"""'
-        names = '["SPEC", "diag", "kernel", "nngp", "ntk", "self_test"]'
-        return (
-            f'__all__ = {names}\n\nSPEC = {quoted}\nSPEC_SHA256 = "{digest}"\nKERNELC_VERSION = "{version("kernelc")}"'
-        )
 
     def pairwise(self) -> str:
         """The text of what every pair goes through outside the layers."""
@@ -239,23 +200,6 @@ class ModuleWriter:
         title = "sin² and cos² of half the angle behind an activation, in double-double"
         return function(f"{name}({', '.join(n for n, _ in code.inputs)})", title, lines)
 
-    def public(self) -> str:
-        """The functions that users call."""
-        keywords = "".join(f", {name}={float(value)!r}" for name, value in self.program.parameters)
-        passed = "{" + ", ".join(f'"{name}_": {name}' for name, _ in self.program.parameters) + "}"
-        only = f"*{keywords}" if keywords else ""
-        return PUBLIC.format(keywords=keywords, only=", " + only if only else "", passed=passed, checked=self.checked)
-
-    def self_test(self) -> str:
-        """Exact values, and their comparison."""
-        sheet = self.sheet
-        values = [f'    "{name}": {_matrix(matrix)},' for name, matrix in sheet.values]
-        return SELF_TEST.format(
-            samples=_matrix(sheet.samples),
-            values="\n".join(values),
-            tolerance=f"{sheet.tolerance:.0e}" if self.dtype == "float64" else "1e-5",
-        )
-
     def import_lines(self) -> str:
         """The imports, sorted."""
         first = (*self.imports_first, *(["import base64"] if "table" in self._runtimes() else []))
@@ -301,10 +245,6 @@ def _unpack(saved: tuple[str, ...], which: str, used: set[str]) -> str:
 def function(signature: str, title: str, lines: list[str]) -> str:
     """The text of a function."""
     return "\n".join([f"def {signature}:", f'    """{title}"""', *(textwrap.indent(line, "    ") for line in lines)])
-
-
-def _matrix(rows: tuple[tuple[float, ...], ...]) -> str:
-    return "[" + ", ".join("[" + ", ".join(repr(v) for v in row) + "]" for row in rows) + "]"
 
 
 def _wrap(line: str) -> list[str]:

@@ -33,7 +33,7 @@ def kernel(x1, x2=None, get="ntk"{only}):
 
 def diag(x, get="ntk"{only}):
     """The diagonal of ``kernel(x, None, get)``, shape (n,), without the rest."""
-    values = Rows({checked}(x, "x"), {passed}, wanted(get)).diagonal
+    values = Rows(Rows.accepted(x, "x"), {passed}, wanted(get)).diagonal
     return values[get] if isinstance(get, str) else tuple(values[name] for name in get)
 '''
 

@@ -92,7 +92,7 @@ CONSTANTS: dict[str, Expr] = {"pi": sp.pi, "e": sp.E, "E": sp.E}
 # What kernels and generated modules call their own variables, x1 and nngp_2 among them.
 _KERNEL_NAMES = re.compile(
     r"c|(x|q|s|rho|kappa|theta|gap|nngp|ntk)(_?\d+)?|out|get|dtype|kernel|diag|np|numpy|math|inf|nan|oo|zoo|I"
-    r"|gram|wanted|checked|Rows"  # what the functions of a generated module call
+    r"|gram|wanted|Rows"  # what the functions of a generated module call
     r"|self|v|progress"  # arguments of a CompiledKernel's methods
 )
 

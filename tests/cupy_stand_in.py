@@ -24,15 +24,17 @@ class Card:
 
     def __init__(self, number=None):
         self.id = Card.current if number is None else number
+        self.before = []
         self.mem_info = 2**34, 2**34
         self.attributes = {"SingleToDoublePrecisionPerfRatio": Card.ratio}
 
     def __enter__(self):
-        self.before, Card.current = Card.current, self.id
+        self.before.append(Card.current)
+        Card.current = self.id
         return self
 
     def __exit__(self, *_):
-        Card.current = self.before
+        Card.current = self.before.pop()
 
 
 class Device(np.lib.mixins.NDArrayOperatorsMixin):

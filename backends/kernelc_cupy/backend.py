@@ -30,9 +30,16 @@ class CuPyBackend(Backend):
                 cupy = import_module("cupy")
             count = cupy.cuda.runtime.getDeviceCount()
         except Exception as error:  # of CuPy's many ways to fail without a driver, each has a class of its own
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            return f"cupy finds no GPU ({reason}): it needs an NVIDIA GPU and its driver"
-        return None if count else "cupy finds no GPU: it needs an NVIDIA GPU and its driver"
+            old = "; where there is one, its driver is too old for this CuPy" * ("InsufficientDriver" in str(error))
+            return f"cupy finds no GPU ({_first_line(error)}): it needs an NVIDIA GPU and its driver{old}"
+        if not count:
+            return "cupy finds no GPU: it needs an NVIDIA GPU and its driver"
+        try:
+            cupy.cuda.nvrtc.getVersion()
+            cupy.cuda.cublas.getVersion  # noqa: B018 (it is loaded when it is first asked for)
+        except Exception as error:
+            return f"cupy lacks a library of CUDA ({_first_line(error)}): {INSTALL}"
+        return None
 
     def emit(self, program: Program, sheet: Sheet, dtype: str) -> str:
         """The module's text."""
@@ -43,3 +50,7 @@ class CuPyBackend(Backend):
         if reason := self.missing():
             raise BackendError(reason)
         return execute(source, name)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -2,7 +2,7 @@
 
 import functools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,8 @@ MACHINERY: Any = None
 
 THREADS = 128  # in a block of a kernel that has a thread for each point
 SQUARE = 32  # pairs of points in a row of the square that a block of threads computes
+FULL_MEMORY = "the GPU's memory is full, even for a block of fewer than 64 rows: free some"
+WARNED: set[int] = set()  # cards that were named as slow
 SLOW = 16  # times that double precision is slower than single, from which on a card is not made for it
 
 
@@ -60,6 +62,13 @@ def device_errors() -> Iterator[None]:
             hint = "update it, or install a CuPy for an older CUDA: cupy-cuda12x in place of cupy-cuda13x"
             raise DeviceError(f"the GPU's driver is too old for this CuPy ({reason}): {hint}") from None
         raise DeviceError(f"the GPU failed: {reason}") from None
+    except (ImportError, RuntimeError) as error:  # of CUDA's own libraries, as far as they could not be loaded
+        if isinstance(error, ImportError) or type(error).__name__ == "DynamicLibNotFoundError":
+            hint = "pip install 'cupy-cuda13x[ctk]', or 'cupy-cuda12x[ctk]' for a driver older than 580"
+            raise DeviceError(f"CuPy lacks a library of CUDA ({str(error).splitlines()[0]}): {hint}") from None
+        if type(error).__name__ == "CUBLASError":
+            raise DeviceError(f"the GPU failed in the matrix product: {error}") from None
+        raise
 
 
 def on_device(x: Any) -> bool:
@@ -93,9 +102,28 @@ def device_of(*arrays: Any) -> Any:
     return given[0].device
 
 
-@functools.cache
+def attempted(call: Callable[[], Any]) -> Any:
+    """What a call gives; None where memory is full, with nothing left of what it had taken before."""
+    try:
+        return call()
+    except RuntimeError as error:
+        full = isinstance(error, cupy.cuda.memory.OutOfMemoryError) or "CUBLAS_STATUS_ALLOC_FAILED" in str(error)
+        if not full:
+            raise
+    return None  # by now the error is gone, which held the arrays of all functions that it came through
+
+
+def expect_device(array: Any, device: Any, name: str) -> None:
+    """Raise DeviceError where an array is on another device."""
+    if on_device(array) and array.device.id != device.id:
+        raise DeviceError(f"{name}: expected an array on GPU {device.id}, found one on GPU {array.device.id}")
+
+
 def warn_of_slow_double(device: int) -> None:
     """Warn once of a card that is not made for double precision."""
+    if device in WARNED:
+        return
+    WARNED.add(device)
     ratio = cupy.cuda.Device(device).attributes.get("SingleToDoublePrecisionPerfRatio", 0)
     if np.dtype(F).itemsize == 8 and ratio >= SLOW:
         message = f"GPU {device} is {ratio} times slower in float64 than in float32: dtype='float32' is an alternative"

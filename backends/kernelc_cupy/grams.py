@@ -4,20 +4,33 @@ NumPy arrays come and go by blocks, so that neither they nor the matrix need fit
 """
 
 import ctypes
+import functools
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import cupy
 import numpy as np
 
 from kernelc.runtime.collapse import collapsed
-from kernelc.runtime.inputs import panels
+from kernelc.runtime.inputs import panels, refuse
 from kernelc.runtime.zonal import zonal
-from kernelc_cupy.device import SQUARE, DeviceError, accepted, device_errors, device_of, for_each, launch, on_device
+from kernelc_cupy.device import (
+    FULL_MEMORY,
+    SQUARE,
+    DeviceError,
+    attempted,
+    device_errors,
+    device_of,
+    expect_device,
+    for_each,
+    launch,
+    on_device,
+)
 from kernelc_cupy.points import FEWEST, PANEL, Panel, Rows, for_device, give_back
 
 F: Any = np.float64  # stand-ins for what a generated module defines itself
-REFINES: Any = None
 
 FULL = 2**64 - 1  # no pair
 
@@ -39,14 +52,19 @@ class Gram:
             self.bad = cupy.full(1, FULL, np.uint64)
             cupy.cuda.get_current_stream().synchronize()  # other streams use them too
 
+    def empty(self) -> Any:
+        """A matrix to be filled, of the points' library."""
+        with device_errors(), self.device:
+            return (cupy if on_device(self.one.x) else np).empty(self.shape, F)
+
     def fill(self, outs: dict[str, Any], progress: Callable[[float], None] | None = None) -> None:
         """Write the matrices into ``outs``, arrays of NumPy or CuPy; ``progress`` gets the share done."""
         for out in outs.values():
             if not isinstance(out, np.ndarray | cupy.ndarray) or out.shape != self.shape or out.dtype.kind != "f":
-                found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
-                raise ValueError(f"out: expected an array of floats of shape {self.shape}, found {found}")
+                refuse(out, f"an array of floats of shape {self.shape}")
             if _overlap(out, self.one.x) or _overlap(out, self.two.x):
                 raise ValueError("out: expected memory of its own, found that of the points")
+            expect_device(out, self.device, "out")
         blocks = self._blocks()
         done = 0
 
@@ -79,14 +97,14 @@ class Gram:
 
     def product(self, v: Any, get: str) -> Any:
         """The kernel matrix times v, of shape (m,) or (m, k), on the device; the result is of the points' library."""
+        expect_device(v, self.device, "v")
         with device_errors(), self.device:
             vector = cupy.asarray(v, dtype=F)
             out = cupy.zeros((self.shape[0], *vector.shape[1:]), F)
             for i, j, values in self._each(self._blocks()):
-                with self.device:
-                    out[i] += values[get] @ vector[j]
-                    if self.mirrored and i != j:
-                        out[j] += values[get].T @ vector[i]
+                out[i] += values[get] @ vector[j]
+                if self.mirrored and i != j:
+                    out[j] += values[get].T @ vector[i]
             return out if on_device(self.one.x) else cupy.asnumpy(out)
 
     def _blocks(self) -> list[Block]:
@@ -95,48 +113,50 @@ class Gram:
 
     def _each(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """The blocks one after the other, on the device."""
-        for i, j in blocks:
-            with device_errors(), self.device:
-                for r, c, values in self._split(i, j):
-                    self._refuse_overflow()
-                    yield r, c, values
+        for block in blocks:
+            for i, j, values in self._split(*block, nullcontext()):
+                self._refuse_overflow()
+                yield i, j, values
 
-    def _split(self, i: slice, j: slice) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
-        """A block in new memory, or in four parts where there is not enough."""
-        try:
-            shape = i.stop - i.start, j.stop - j.start
-            values = {name: cupy.empty(shape, F) for name in self.get}
-            self._run(i, j, values, {})
-        except cupy.cuda.memory.OutOfMemoryError:
-            for part in self._quarters(i, j):
-                yield from self._split(*part)
-            return
-        yield i, j, values
+    def _split(self, i: slice, j: slice, stream: Any) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
+        """A block in new memory, or in four parts where there is not enough. Whoever takes it has their own device and
+        stream, not these.
+        """
+        with device_errors(), self.device, stream:
+            values = attempted(lambda: self._new(i, j))
+            parts = [] if values else self._quarters(i, j)
+        if values:
+            yield i, j, values
+        for part in parts:
+            yield from self._split(*part, stream)
+
+    def _new(self, i: slice, j: slice) -> dict[str, Any]:
+        values = {name: cupy.empty((i.stop - i.start, j.stop - j.start), F) for name in self.get}
+        self._run(i, j, values, {})
+        return values
 
     def _compute(self, i: slice, j: slice, outs: dict[str, Any]) -> None:
         """Write a block and its mirror image into arrays on the device, in four parts where memory is short."""
+        here = {k: out[i, j] for k, out in outs.items()}
+        mirror = {k: out[j, i] for k, out in outs.items()} if self.mirrored and i != j else {}
         with device_errors(), self.device:
-            there = outs if self.mirrored and i != j else {}
-            try:
-                here, mirror = {k: o[i, j] for k, o in outs.items()}, {k: o[j, i] for k, o in there.items()}
-                self._run(i, j, here, mirror)
-            except cupy.cuda.memory.OutOfMemoryError:
-                for part in self._quarters(i, j):
-                    self._compute(*part, outs)
+            parts = [] if attempted(lambda: self._run(i, j, here, mirror)) else self._quarters(i, j)
+        for part in parts:
+            self._compute(*part, outs)
 
     def _quarters(self, i: slice, j: slice) -> list[Block]:
         """A block in parts, when the device's memory is full: what is not needed at once is given back before."""
         give_back(self.one.kept, self.two.kept)
         if max(i.stop - i.start, j.stop - j.start) < FEWEST:
-            raise DeviceError("the GPU's memory is full, even for a block of 64 rows: free some")
+            raise DeviceError(FULL_MEMORY)
         parts = [[slice(s.start, m), slice(m, s.stop)] for s in (i, j) for m in [(s.start + s.stop) // 2]]
         return [
             (a, b) for a in parts[0] for b in parts[1] if a.start < a.stop and b.start < b.stop
             if not (self.mirrored and i == j and b.start < a.start)
         ]  # fmt: skip
 
-    def _run(self, i: slice, j: slice, out: dict[str, Any], mirror: dict[str, Any]) -> None:
-        """Launch the product and the kernel of block (i, j) on the current stream."""
+    def _run(self, i: slice, j: slice, out: dict[str, Any], mirror: dict[str, Any]) -> bool:
+        """Launch the product and the kernels of block (i, j) on the current stream; True when that is done."""
         one, two = self.one.panel(i), self.two.panel(j)
         product = one.x @ two.x.T
         square = self.mirrored and i == j
@@ -144,7 +164,7 @@ class Gram:
         target = {name: cupy.empty(product.shape, F) for name in out} if wrong else out
         back = target if square else {} if wrong else mirror
         grid, threads = (-(-two.n // SQUARE), -(-one.n // SQUARE)), (SQUARE, 8)
-        asks = cupy.zeros(grid[::-1], np.uint8) if REFINES and self.zonal is None else None
+        asks = cupy.zeros((one.n, grid[0]), np.uint32)  # a bit for each pair
         first, other = next(iter(target.values())), next(iter(back.values()), None)
         arguments = (
             product, *one.arguments(), *two.arguments(), one.dim, one.ends,
@@ -154,17 +174,18 @@ class Gram:
         )  # fmt: skip
         kind = "both" if len(self.get) == 2 else self.get[0]
         if self.zonal is None:
-            launch(f"layers_{kind}", grid, threads, *arguments, self.one.parameters)
-            if REFINES:
-                launch(f"refined_{kind}", grid, threads, *arguments, self.one.parameters)
+            name, rest = f"layers_{kind}", (self.one.parameters,)
         else:
             t = self.zonal
-            launch(f"table_{kind}", grid, threads, *arguments, self.table, int(t.bits), *t.lifts, *t.floors)
+            name, rest = f"table_{kind}", (self.table, int(t.bits), *t.lifts, *t.floors)
+        launch(name, grid, threads, *arguments, *rest)
+        launch(f"{name}_again", grid, threads, *arguments, *rest)  # the pairs that asked for it
         if wrong:
             for name in out:
                 out[name][...] = target[name]
                 if mirror:
                     mirror[name][...] = target[name].T
+        return True
 
     def _refuse_overflow(self) -> None:
         with self.device:
@@ -178,24 +199,27 @@ class Gram:
     def _on_host(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """Blocks in NumPy arrays, which hold until the next: one is copied while the next is computed."""
         with device_errors(), self.device:
-            lanes = [Lane(), Lane()]
+            lanes = [Lane(stream) for stream in streams(self.device.id, threading.get_ident())]
+        try:
             for k, block in enumerate(blocks):
                 lane = lanes[k % 2]
-                yield from lane.arrived()
-                with lane.stream:
-                    for i, j, values in self._split(*block):
-                        yield from lane.arrived()  # there are several only if memory is short
+                for i, j, values in self._split(*block, lane.stream):
+                    yield from lane.arrived()
+                    with device_errors(), self.device:
                         lane.send(i, j, values)
             for lane in (lanes[len(blocks) % 2], lanes[1 - len(blocks) % 2]):
                 yield from lane.arrived()
+        finally:  # whoever takes the blocks may stop early
+            for lane in lanes:
+                lane.wait()
         self._refuse_overflow()
 
 
 class Lane:
     """A stream, and memory of the host that the device can write to by itself."""
 
-    def __init__(self) -> None:
-        self.stream = cupy.cuda.Stream(non_blocking=True)
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
         self.room: dict[str, Any] = {}
         self.sent: Any = None
 
@@ -213,10 +237,21 @@ class Lane:
     def arrived(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """The block that was sent, if there is one."""
         if self.sent is not None:
-            self.stream.synchronize()
+            self.wait()
             i, j, held, _ = self.sent
             self.sent = None
             yield i, j, held
+
+    def wait(self) -> None:
+        """Until all that was sent is there."""
+        with device_errors():
+            self.stream.synchronize()
+
+
+@functools.cache
+def streams(device: int, thread: int) -> list[Any]:
+    """Two streams of the current device for each thread: CuPy keeps memory for every stream, so they stay."""
+    return [cupy.cuda.Stream(non_blocking=True) for _ in range(2)]
 
 
 def _overlap(out: Any, x: Any) -> bool:
@@ -245,28 +280,3 @@ def tabulated(scale: float, width: int, parameters: dict[str, float], get: tuple
         return np.stack([cupy.asnumpy(found[name]) / value for name, value in zip(get, diagonal, strict=True)])
 
     return zonal(values)
-
-
-def prepared(x1: Any, x2: Any, parameters: dict[str, float], get: tuple[str, ...]) -> Gram:
-    """The Gram matrices of inputs that are checked; ``x2=None`` stands for x1 itself."""
-    with device_errors():
-        x1 = accepted(x1, "x1")
-        x2 = None if x2 is None else accepted(x2, "x2")
-        if x2 is not None and x1.shape[1] != x2.shape[1]:
-            raise ValueError(f"x1 and x2: expected as many columns, found {x1.shape[1]} and {x2.shape[1]}")
-        device_of(x1, x2)
-        one = Rows(x1, parameters, get)
-        return Gram(one, one if x2 is None else Rows(x2, parameters, get), parameters, get)
-
-
-def gram(x1: Any, x2: Any, get: tuple[str, ...], parameters: dict[str, float], out: Any = None) -> dict[str, Any]:
-    """The matrices ``get``, each of shape (n, m) and of the module's dtype; ``out`` is filled if it is given."""
-    pairs = prepared(x1, x2, parameters, get)
-    if out is not None and (np.shape(out) != pairs.shape or getattr(out, "dtype", None) != np.dtype(F)):
-        found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
-        raise ValueError(f"out: expected {np.dtype(F)} of shape {pairs.shape}, found {found}")
-    library = cupy if on_device(pairs.one.x) else np
-    with device_errors(), pairs.device:
-        outs = {name: library.empty(pairs.shape, F) if out is None else out for name in pairs.get}
-        pairs.fill(outs)
-    return outs

@@ -6,7 +6,17 @@ import cupy
 import numpy as np
 
 from kernelc.runtime.inputs import panels
-from kernelc_cupy.device import device_errors, device_of, for_each, on_device, warn_of_slow_double
+from kernelc_cupy.device import (
+    FULL_MEMORY,
+    DeviceError,
+    accepted,
+    attempted,
+    device_errors,
+    device_of,
+    for_each,
+    on_device,
+    warn_of_slow_double,
+)
 
 F: Any = np.float64  # stand-ins for what a generated module defines itself
 NORMALIZE: Any = None
@@ -54,6 +64,8 @@ def for_device(parameters: dict[str, float]) -> Any:
 class Rows:
     """What depends on one point only: sqrt(x.x/d), the kernels' diagonals, and panels of points on the device."""
 
+    accepted = staticmethod(accepted)
+
     def __init__(self, x: Any, parameters: dict[str, float], get: tuple[str, ...]) -> None:
         self.x = x
         p = dict(parameters, input_width=float(x.shape[1]))
@@ -81,13 +93,13 @@ class Rows:
 
     def _found(self, size: int) -> list[Any]:
         """What was read from panels of that size, or of smaller ones where memory is short."""
-        try:
-            return [self._read(self.panel(rows)) for rows in panels(len(self.x), size)]
-        except cupy.cuda.memory.OutOfMemoryError:
-            give_back(self.kept)
-            if size < FEWEST:
-                raise
-            return self._found(min(size, len(self.x)) // 2)
+        found: Any = attempted(lambda: [self._read(self.panel(rows)) for rows in panels(len(self.x), size)])
+        if found is not None:
+            return list(found)
+        give_back(self.kept)
+        if min(size, len(self.x)) < FEWEST:
+            raise DeviceError(FULL_MEMORY)
+        return self._found(min(size, len(self.x)) // 2)
 
     def _read(self, panel: Panel) -> Any:
         return np.vstack([cupy.asnumpy(a) for a in (panel.norms[:1], panel.ends, panel.seen)])

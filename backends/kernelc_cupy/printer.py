@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from sympy import Expr, Integer
 
+from kernelc.errors import LoweringError
 from kernelc.printing import Constants, Printer, Statement, double_double
 from kernelc.program import Instr
 
@@ -36,7 +37,13 @@ class CudaConstants(Constants):
 
 def literal(value: float, dtype: str) -> str:
     """A number as C++ of its type: no double precision in float32 code."""
-    return f"{np.float32(value)!s}f" if dtype == "float32" else repr(float(value))
+    if dtype != "float32":
+        return repr(float(value))
+    with np.errstate(over="ignore"):
+        single = np.float32(value)
+    if not np.isfinite(single) or (value and not single):
+        raise LoweringError(f"the constant {value:.6g} is beyond the range of float32: take dtype='float64'")
+    return f"{single!s}f"
 
 
 class CudaPrinter(Printer):

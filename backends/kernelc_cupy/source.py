@@ -73,7 +73,6 @@ class CudaSource:
         """What comes after them: the kernels."""
         kinds = ["nngp", *([] if self.program.ntk_reason else ["ntk", "both"])]
         names = ["pairs", "points", "zonal", "kernels", *(f"kernels_{kind}" for kind in kinds)]
-        names += [f"refined_{kind}" for kind in kinds if self.program.exact]
         return "\n".join(part(name) for name in names)
 
     def _title(self, block: Block) -> str:
@@ -143,7 +142,7 @@ class CudaSource:
 SAVED = """\
 struct Saved { // what the layers saved for one point: value k is at[k*n]
     const F *at;
-    long long n;
+    int n;
     DEVICE F operator[](int k) const { return at[k * n]; }
     DEVICE Saved past(int k) const { return {at + k * n, n}; }
 };"""

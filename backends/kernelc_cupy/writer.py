@@ -8,6 +8,7 @@ from kernelc.emit import ModuleWriter, section
 from kernelc.program import Program
 from kernelc.runtime import definitions
 from kernelc.templates import LAYERED
+from kernelc.wording import docstring, identity, public, self_test
 from kernelc_cupy.embedding import own_text
 from kernelc_cupy.source import CudaSource
 
@@ -23,11 +24,11 @@ class CuPyWriter(ModuleWriter):
         "import threading",
         "import warnings",
         "from collections.abc import Callable, Iterator",
-        "from contextlib import contextmanager",
-        "from typing import Any",
+        "from contextlib import contextmanager, nullcontext",
+        "from typing import Any, NoReturn",
     )
     imports = ("import cupy", "import numpy as np")
-    library, checked = "CuPy", "accepted"
+    library = "CuPy"
 
     def __init__(self, program: Program, sheet: Sheet, dtype: str) -> None:
         super().__init__(program, sheet, dtype)
@@ -38,19 +39,19 @@ class CuPyWriter(ModuleWriter):
         layers = self.cuda.layers()
         deviations = self.deviations()  # printing names the constants that the settings define
         parts = [
-            self.docstring(),
+            docstring(self.program, self.sheet, self.library),
             self.import_lines(),
-            self.identity(),
+            identity(self.sheet),
             self.settings(),
             section("The layers, in CUDA C++: what each does to one point, and to a pair of points"),
             _quoted("LAYERS", layers),
             self.schedule(),
             deviations,
             section("What this module is for"),
-            self.public(),
-            self.self_test(),
+            public(self.program),
+            self_test(self.sheet, self.dtype),
             section("The machinery: the same in every module"),
-            runtime.source("inputs"),
+            *map(runtime.source, ("inputs", "calls")),
             *(definitions(own_text(f"{name}.py")) for name in ("device", "points", "grams")),
             *(map(runtime.source, ("collapse", "zonal")) if self.program.collapse else [LAYERED]),
             *(self.tables() if self.program.attachments else []),
@@ -67,7 +68,6 @@ class CuPyWriter(ModuleWriter):
             f"NORMALIZE = {self.program.normalize}  # input rows onto the sphere |x|² = d",
             f"NO_NTK = {self.program.ntk_reason!r}  # why there is no NTK; empty where there is one",
             *([] if self.program.attachments else [NO_TABLES, self.numbers_saved()]),
-            f"REFINES = {bool(self.program.exact)}  # whether pairs of rows may ask for double-double",
             *self.collapse_settings(),
             *self.plain.lines(),
         ]

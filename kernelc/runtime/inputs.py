@@ -1,7 +1,7 @@
 """What every generated module does with its arguments, whatever its array library."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -31,6 +31,12 @@ def checked(x: Any, name: str) -> Any:
             reason = "finite numbers" if not np.isfinite(value) else f"numbers within the range of {np.dtype(F)}"
             raise ValueError(f"{name}: expected {reason}, found {value} in row {rows.start + i}, column {j}")
     return x
+
+
+def refuse(out: Any, wanted: str) -> NoReturn:
+    """Say that ``out`` is not what was wanted."""
+    found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
+    raise ValueError(f"out: expected {wanted}, found {found}")
 
 
 def panels(n: int, size: int) -> Iterator[slice]:

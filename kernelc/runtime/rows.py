@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kernelc.runtime.inputs import CHUNK, KEPT, SPHERE, alike, panels
+from kernelc.runtime.inputs import CHUNK, KEPT, SPHERE, alike, checked, panels
 
 F: Any = np.float64  # these names stand for the constants that a generated module defines itself
 NORMALIZE, CAREFUL = False, False
@@ -77,6 +77,8 @@ class Rows:
     ``scale`` is sqrt(x.x/d); ``panel(rows)`` and ``inverse`` give the cosines of a block of pairs as
     (panel1 @ panel2.T) * inverse1 * inverse2.
     """
+
+    accepted = staticmethod(checked)
 
     def __init__(self, x: Any, parameters: dict[str, float], get: tuple[str, ...], scale: Any = None) -> None:
         self.x = x

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from kernelc.runtime.inputs import checked, panels
+from kernelc.runtime.inputs import panels, refuse
 
 F: Any = np.float64  # stand-ins for what a generated module defines itself
 TILE, ZONAL_TILE, BLOCK = (64, 512), (64, 512), 512
 BLOCKS: Any = ()
 DD: Any = None
-Rows: Any = None
 first_angles: Any = None
 looked_up: Any = None
 reflect: Any = None
@@ -82,12 +81,15 @@ class Gram:
         self.workers = threads()
         self.local = threading.local()  # a thread's own room for products
 
+    def empty(self) -> Any:
+        """A matrix to be filled."""
+        return np.empty(self.shape, F)
+
     def fill(self, outs: dict[str, Any], progress: Callable[[float], None] | None = None) -> None:
         """Write the matrices into ``outs``; ``progress`` gets the share done."""
         for out in outs.values():
             if not isinstance(out, np.ndarray) or out.shape != self.shape or out.dtype.kind != "f":
-                found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
-                raise ValueError(f"out: expected an array of floats of shape {self.shape}, found {found}")
+                refuse(out, f"an array of floats of shape {self.shape}")
             if any(np.may_share_memory(out, rows.x) for rows in (self.one, self.two)):
                 raise ValueError("out: expected memory of its own, found that of the points")
 
@@ -172,24 +174,3 @@ class Gram:
 def shifted(part: slice, base: slice) -> slice:
     """A part of a block as a part of the matrix."""
     return slice(base.start + part.start, base.start + part.stop)
-
-
-def prepared(x1: Any, x2: Any, parameters: dict[str, float], get: tuple[str, ...]) -> Gram:
-    """The Gram matrices of inputs that are checked; ``x2=None`` stands for x1 itself."""
-    x1 = checked(x1, "x1")
-    x2 = None if x2 is None else checked(x2, "x2")
-    if x2 is not None and x1.shape[1] != x2.shape[1]:
-        raise ValueError(f"x1 and x2: expected as many columns, found {x1.shape[1]} and {x2.shape[1]}")
-    one = Rows(x1, parameters, get)
-    return Gram(one, one if x2 is None else Rows(x2, parameters, get), parameters, get)
-
-
-def gram(x1: Any, x2: Any, get: tuple[str, ...], parameters: dict[str, float], out: Any = None) -> dict[str, Any]:
-    """The matrices ``get``, each of shape (n, m) and of the module's dtype; ``out`` is filled if it is given."""
-    pairs = prepared(x1, x2, parameters, get)
-    if out is not None and (np.shape(out) != pairs.shape or getattr(out, "dtype", None) != np.dtype(F)):
-        found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
-        raise ValueError(f"out: expected {np.dtype(F)} of shape {pairs.shape}, found {found}")
-    outs = {name: np.empty(pairs.shape, dtype=F) if out is None else out for name in get}
-    pairs.fill(outs)
-    return outs

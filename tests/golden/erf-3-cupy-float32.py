@@ -37,8 +37,8 @@ import functools
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, nullcontext
+from typing import Any, NoReturn
 
 import cupy
 import numpy as np
@@ -68,7 +68,6 @@ NORMALIZE = False  # input rows onto the sphere |x|² = d
 NO_NTK = ''  # why there is no NTK; empty where there is one
 DUALS = SERIES = ()  # activations by tables: there is none
 SAVED = 18  # numbers that all layers save for a point
-REFINES = True  # whether pairs of rows may ask for double-double
 HOMOGENEOUS = ()  # of the angle alone, in units of sqrt(K_ii K_jj)
 COLLAPSE_ERROR = 1e-06  # of the table in the angle at |x|² = d, in sqrt(K_ii K_jj)
 
@@ -94,7 +93,7 @@ constexpr F C4 = 1.2732395f; // 4/pi
 
 struct Saved { // what the layers saved for one point: value k is at[k*n]
     const F *at;
-    long long n;
+    int n;
     DEVICE F operator[](int k) const { return at[k * n]; }
     DEVICE Saved past(int k) const { return {at + k * n, n}; }
 };
@@ -269,7 +268,7 @@ def kernel(x1, x2=None, get="ntk"):
 
 def diag(x, get="ntk"):
     """The diagonal of ``kernel(x, None, get)``, shape (n,), without the rest."""
-    values = Rows(accepted(x, "x"), {}, wanted(get)).diagonal
+    values = Rows(Rows.accepted(x, "x"), {}, wanted(get)).diagonal
     return values[get] if isinstance(get, str) else tuple(values[name] for name in get)
 
 
@@ -322,6 +321,12 @@ def checked(x: Any, name: str) -> Any:
     return x
 
 
+def refuse(out: Any, wanted: str) -> NoReturn:
+    """Say that ``out`` is not what was wanted."""
+    found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
+    raise ValueError(f"out: expected {wanted}, found {found}")
+
+
 def panels(n: int, size: int) -> Iterator[slice]:
     """Slices that cover range(n), ``size`` at a time."""
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
@@ -343,8 +348,30 @@ def wanted(get: Any) -> tuple[str, ...]:
     return names
 
 
+def prepared(x1: Any, x2: Any, parameters: dict[str, float], get: tuple[str, ...]) -> Any:
+    """The Gram matrices of two sets of points; ``x2=None`` stands for x1 itself."""
+    x1 = Rows.accepted(x1, "x1")
+    x2 = None if x2 is None else Rows.accepted(x2, "x2")
+    if x2 is not None and x1.shape[1] != x2.shape[1]:
+        raise ValueError(f"x1 and x2: expected as many columns, found {x1.shape[1]} and {x2.shape[1]}")
+    one = Rows(x1, parameters, get)
+    return Gram(one, one if x2 is None else Rows(x2, parameters, get), parameters, get)
+
+
+def gram(x1: Any, x2: Any, get: tuple[str, ...], parameters: dict[str, float], out: Any = None) -> dict[str, Any]:
+    """The matrices ``get``, each of shape (n, m) and of the module's dtype; ``out`` is filled if it is given."""
+    pairs = prepared(x1, x2, parameters, get)
+    if out is not None and (np.shape(out) != pairs.shape or getattr(out, "dtype", None) != np.dtype(F)):
+        refuse(out, f"{np.dtype(F)} of shape {pairs.shape}")
+    outs = {name: pairs.empty() if out is None else out for name in pairs.get}
+    pairs.fill(outs)
+    return outs
+
+
 THREADS = 128  # in a block of a kernel that has a thread for each point
 SQUARE = 32  # pairs of points in a row of the square that a block of threads computes
+FULL_MEMORY = "the GPU's memory is full, even for a block of fewer than 64 rows: free some"
+WARNED: set[int] = set()  # cards that were named as slow
 SLOW = 16  # times that double precision is slower than single, from which on a card is not made for it
 
 
@@ -387,6 +414,13 @@ def device_errors() -> Iterator[None]:
             hint = "update it, or install a CuPy for an older CUDA: cupy-cuda12x in place of cupy-cuda13x"
             raise DeviceError(f"the GPU's driver is too old for this CuPy ({reason}): {hint}") from None
         raise DeviceError(f"the GPU failed: {reason}") from None
+    except (ImportError, RuntimeError) as error:  # of CUDA's own libraries, as far as they could not be loaded
+        if isinstance(error, ImportError) or type(error).__name__ == "DynamicLibNotFoundError":
+            hint = "pip install 'cupy-cuda13x[ctk]', or 'cupy-cuda12x[ctk]' for a driver older than 580"
+            raise DeviceError(f"CuPy lacks a library of CUDA ({str(error).splitlines()[0]}): {hint}") from None
+        if type(error).__name__ == "CUBLASError":
+            raise DeviceError(f"the GPU failed in the matrix product: {error}") from None
+        raise
 
 
 def on_device(x: Any) -> bool:
@@ -420,9 +454,28 @@ def device_of(*arrays: Any) -> Any:
     return given[0].device
 
 
-@functools.cache
+def attempted(call: Callable[[], Any]) -> Any:
+    """What a call gives; None where memory is full, with nothing left of what it had taken before."""
+    try:
+        return call()
+    except RuntimeError as error:
+        full = isinstance(error, cupy.cuda.memory.OutOfMemoryError) or "CUBLAS_STATUS_ALLOC_FAILED" in str(error)
+        if not full:
+            raise
+    return None  # by now the error is gone, which held the arrays of all functions that it came through
+
+
+def expect_device(array: Any, device: Any, name: str) -> None:
+    """Raise DeviceError where an array is on another device."""
+    if on_device(array) and array.device.id != device.id:
+        raise DeviceError(f"{name}: expected an array on GPU {device.id}, found one on GPU {array.device.id}")
+
+
 def warn_of_slow_double(device: int) -> None:
     """Warn once of a card that is not made for double precision."""
+    if device in WARNED:
+        return
+    WARNED.add(device)
     ratio = cupy.cuda.Device(device).attributes.get("SingleToDoublePrecisionPerfRatio", 0)
     if np.dtype(F).itemsize == 8 and ratio >= SLOW:
         message = f"GPU {device} is {ratio} times slower in float64 than in float32: dtype='float32' is an alternative"
@@ -468,6 +521,8 @@ def for_device(parameters: dict[str, float]) -> Any:
 class Rows:
     """What depends on one point only: sqrt(x.x/d), the kernels' diagonals, and panels of points on the device."""
 
+    accepted = staticmethod(accepted)
+
     def __init__(self, x: Any, parameters: dict[str, float], get: tuple[str, ...]) -> None:
         self.x = x
         p = dict(parameters, input_width=float(x.shape[1]))
@@ -495,13 +550,13 @@ class Rows:
 
     def _found(self, size: int) -> list[Any]:
         """What was read from panels of that size, or of smaller ones where memory is short."""
-        try:
-            return [self._read(self.panel(rows)) for rows in panels(len(self.x), size)]
-        except cupy.cuda.memory.OutOfMemoryError:
-            give_back(self.kept)
-            if size < FEWEST:
-                raise
-            return self._found(min(size, len(self.x)) // 2)
+        found: Any = attempted(lambda: [self._read(self.panel(rows)) for rows in panels(len(self.x), size)])
+        if found is not None:
+            return list(found)
+        give_back(self.kept)
+        if min(size, len(self.x)) < FEWEST:
+            raise DeviceError(FULL_MEMORY)
+        return self._found(min(size, len(self.x)) // 2)
 
     def _read(self, panel: Panel) -> Any:
         return np.vstack([cupy.asnumpy(a) for a in (panel.norms[:1], panel.ends, panel.seen)])
@@ -549,14 +604,19 @@ class Gram:
             self.bad = cupy.full(1, FULL, np.uint64)
             cupy.cuda.get_current_stream().synchronize()  # other streams use them too
 
+    def empty(self) -> Any:
+        """A matrix to be filled, of the points' library."""
+        with device_errors(), self.device:
+            return (cupy if on_device(self.one.x) else np).empty(self.shape, F)
+
     def fill(self, outs: dict[str, Any], progress: Callable[[float], None] | None = None) -> None:
         """Write the matrices into ``outs``, arrays of NumPy or CuPy; ``progress`` gets the share done."""
         for out in outs.values():
             if not isinstance(out, np.ndarray | cupy.ndarray) or out.shape != self.shape or out.dtype.kind != "f":
-                found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
-                raise ValueError(f"out: expected an array of floats of shape {self.shape}, found {found}")
+                refuse(out, f"an array of floats of shape {self.shape}")
             if _overlap(out, self.one.x) or _overlap(out, self.two.x):
                 raise ValueError("out: expected memory of its own, found that of the points")
+            expect_device(out, self.device, "out")
         blocks = self._blocks()
         done = 0
 
@@ -589,14 +649,14 @@ class Gram:
 
     def product(self, v: Any, get: str) -> Any:
         """The kernel matrix times v, of shape (m,) or (m, k), on the device; the result is of the points' library."""
+        expect_device(v, self.device, "v")
         with device_errors(), self.device:
             vector = cupy.asarray(v, dtype=F)
             out = cupy.zeros((self.shape[0], *vector.shape[1:]), F)
             for i, j, values in self._each(self._blocks()):
-                with self.device:
-                    out[i] += values[get] @ vector[j]
-                    if self.mirrored and i != j:
-                        out[j] += values[get].T @ vector[i]
+                out[i] += values[get] @ vector[j]
+                if self.mirrored and i != j:
+                    out[j] += values[get].T @ vector[i]
             return out if on_device(self.one.x) else cupy.asnumpy(out)
 
     def _blocks(self) -> list[Block]:
@@ -605,48 +665,50 @@ class Gram:
 
     def _each(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """The blocks one after the other, on the device."""
-        for i, j in blocks:
-            with device_errors(), self.device:
-                for r, c, values in self._split(i, j):
-                    self._refuse_overflow()
-                    yield r, c, values
+        for block in blocks:
+            for i, j, values in self._split(*block, nullcontext()):
+                self._refuse_overflow()
+                yield i, j, values
 
-    def _split(self, i: slice, j: slice) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
-        """A block in new memory, or in four parts where there is not enough."""
-        try:
-            shape = i.stop - i.start, j.stop - j.start
-            values = {name: cupy.empty(shape, F) for name in self.get}
-            self._run(i, j, values, {})
-        except cupy.cuda.memory.OutOfMemoryError:
-            for part in self._quarters(i, j):
-                yield from self._split(*part)
-            return
-        yield i, j, values
+    def _split(self, i: slice, j: slice, stream: Any) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
+        """A block in new memory, or in four parts where there is not enough. Whoever takes it has their own device and
+        stream, not these.
+        """
+        with device_errors(), self.device, stream:
+            values = attempted(lambda: self._new(i, j))
+            parts = [] if values else self._quarters(i, j)
+        if values:
+            yield i, j, values
+        for part in parts:
+            yield from self._split(*part, stream)
+
+    def _new(self, i: slice, j: slice) -> dict[str, Any]:
+        values = {name: cupy.empty((i.stop - i.start, j.stop - j.start), F) for name in self.get}
+        self._run(i, j, values, {})
+        return values
 
     def _compute(self, i: slice, j: slice, outs: dict[str, Any]) -> None:
         """Write a block and its mirror image into arrays on the device, in four parts where memory is short."""
+        here = {k: out[i, j] for k, out in outs.items()}
+        mirror = {k: out[j, i] for k, out in outs.items()} if self.mirrored and i != j else {}
         with device_errors(), self.device:
-            there = outs if self.mirrored and i != j else {}
-            try:
-                here, mirror = {k: o[i, j] for k, o in outs.items()}, {k: o[j, i] for k, o in there.items()}
-                self._run(i, j, here, mirror)
-            except cupy.cuda.memory.OutOfMemoryError:
-                for part in self._quarters(i, j):
-                    self._compute(*part, outs)
+            parts = [] if attempted(lambda: self._run(i, j, here, mirror)) else self._quarters(i, j)
+        for part in parts:
+            self._compute(*part, outs)
 
     def _quarters(self, i: slice, j: slice) -> list[Block]:
         """A block in parts, when the device's memory is full: what is not needed at once is given back before."""
         give_back(self.one.kept, self.two.kept)
         if max(i.stop - i.start, j.stop - j.start) < FEWEST:
-            raise DeviceError("the GPU's memory is full, even for a block of 64 rows: free some")
+            raise DeviceError(FULL_MEMORY)
         parts = [[slice(s.start, m), slice(m, s.stop)] for s in (i, j) for m in [(s.start + s.stop) // 2]]
         return [
             (a, b) for a in parts[0] for b in parts[1] if a.start < a.stop and b.start < b.stop
             if not (self.mirrored and i == j and b.start < a.start)
         ]  # fmt: skip
 
-    def _run(self, i: slice, j: slice, out: dict[str, Any], mirror: dict[str, Any]) -> None:
-        """Launch the product and the kernel of block (i, j) on the current stream."""
+    def _run(self, i: slice, j: slice, out: dict[str, Any], mirror: dict[str, Any]) -> bool:
+        """Launch the product and the kernels of block (i, j) on the current stream; True when that is done."""
         one, two = self.one.panel(i), self.two.panel(j)
         product = one.x @ two.x.T
         square = self.mirrored and i == j
@@ -654,7 +716,7 @@ class Gram:
         target = {name: cupy.empty(product.shape, F) for name in out} if wrong else out
         back = target if square else {} if wrong else mirror
         grid, threads = (-(-two.n // SQUARE), -(-one.n // SQUARE)), (SQUARE, 8)
-        asks = cupy.zeros(grid[::-1], np.uint8) if REFINES and self.zonal is None else None
+        asks = cupy.zeros((one.n, grid[0]), np.uint32)  # a bit for each pair
         first, other = next(iter(target.values())), next(iter(back.values()), None)
         arguments = (
             product, *one.arguments(), *two.arguments(), one.dim, one.ends,
@@ -664,17 +726,18 @@ class Gram:
         )  # fmt: skip
         kind = "both" if len(self.get) == 2 else self.get[0]
         if self.zonal is None:
-            launch(f"layers_{kind}", grid, threads, *arguments, self.one.parameters)
-            if REFINES:
-                launch(f"refined_{kind}", grid, threads, *arguments, self.one.parameters)
+            name, rest = f"layers_{kind}", (self.one.parameters,)
         else:
             t = self.zonal
-            launch(f"table_{kind}", grid, threads, *arguments, self.table, int(t.bits), *t.lifts, *t.floors)
+            name, rest = f"table_{kind}", (self.table, int(t.bits), *t.lifts, *t.floors)
+        launch(name, grid, threads, *arguments, *rest)
+        launch(f"{name}_again", grid, threads, *arguments, *rest)  # the pairs that asked for it
         if wrong:
             for name in out:
                 out[name][...] = target[name]
                 if mirror:
                     mirror[name][...] = target[name].T
+        return True
 
     def _refuse_overflow(self) -> None:
         with self.device:
@@ -688,24 +751,27 @@ class Gram:
     def _on_host(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """Blocks in NumPy arrays, which hold until the next: one is copied while the next is computed."""
         with device_errors(), self.device:
-            lanes = [Lane(), Lane()]
+            lanes = [Lane(stream) for stream in streams(self.device.id, threading.get_ident())]
+        try:
             for k, block in enumerate(blocks):
                 lane = lanes[k % 2]
-                yield from lane.arrived()
-                with lane.stream:
-                    for i, j, values in self._split(*block):
-                        yield from lane.arrived()  # there are several only if memory is short
+                for i, j, values in self._split(*block, lane.stream):
+                    yield from lane.arrived()
+                    with device_errors(), self.device:
                         lane.send(i, j, values)
             for lane in (lanes[len(blocks) % 2], lanes[1 - len(blocks) % 2]):
                 yield from lane.arrived()
+        finally:  # whoever takes the blocks may stop early
+            for lane in lanes:
+                lane.wait()
         self._refuse_overflow()
 
 
 class Lane:
     """A stream, and memory of the host that the device can write to by itself."""
 
-    def __init__(self) -> None:
-        self.stream = cupy.cuda.Stream(non_blocking=True)
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
         self.room: dict[str, Any] = {}
         self.sent: Any = None
 
@@ -723,10 +789,21 @@ class Lane:
     def arrived(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """The block that was sent, if there is one."""
         if self.sent is not None:
-            self.stream.synchronize()
+            self.wait()
             i, j, held, _ = self.sent
             self.sent = None
             yield i, j, held
+
+    def wait(self) -> None:
+        """Until all that was sent is there."""
+        with device_errors():
+            self.stream.synchronize()
+
+
+@functools.cache
+def streams(device: int, thread: int) -> list[Any]:
+    """Two streams of the current device for each thread: CuPy keeps memory for every stream, so they stay."""
+    return [cupy.cuda.Stream(non_blocking=True) for _ in range(2)]
 
 
 def _overlap(out: Any, x: Any) -> bool:
@@ -755,31 +832,6 @@ def tabulated(scale: float, width: int, parameters: dict[str, float], get: tuple
         return np.stack([cupy.asnumpy(found[name]) / value for name, value in zip(get, diagonal, strict=True)])
 
     return zonal(values)
-
-
-def prepared(x1: Any, x2: Any, parameters: dict[str, float], get: tuple[str, ...]) -> Gram:
-    """The Gram matrices of inputs that are checked; ``x2=None`` stands for x1 itself."""
-    with device_errors():
-        x1 = accepted(x1, "x1")
-        x2 = None if x2 is None else accepted(x2, "x2")
-        if x2 is not None and x1.shape[1] != x2.shape[1]:
-            raise ValueError(f"x1 and x2: expected as many columns, found {x1.shape[1]} and {x2.shape[1]}")
-        device_of(x1, x2)
-        one = Rows(x1, parameters, get)
-        return Gram(one, one if x2 is None else Rows(x2, parameters, get), parameters, get)
-
-
-def gram(x1: Any, x2: Any, get: tuple[str, ...], parameters: dict[str, float], out: Any = None) -> dict[str, Any]:
-    """The matrices ``get``, each of shape (n, m) and of the module's dtype; ``out`` is filled if it is given."""
-    pairs = prepared(x1, x2, parameters, get)
-    if out is not None and (np.shape(out) != pairs.shape or getattr(out, "dtype", None) != np.dtype(F)):
-        found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
-        raise ValueError(f"out: expected {np.dtype(F)} of shape {pairs.shape}, found {found}")
-    library = cupy if on_device(pairs.one.x) else np
-    with device_errors(), pairs.device:
-        outs = {name: library.empty(pairs.shape, F) if out is None else out for name in pairs.get}
-        pairs.fill(outs)
-    return outs
 
 
 COLLAPSE_FROM = 100_000  # pairs from which on a table, of tens of thousands of angles, pays
@@ -1057,8 +1109,8 @@ DEVICE dd expm1(dd a) {
 
 DEVICE void sincos(dd a, dd &sine, dd &cosine) {
     const double k = rint(a.hi / 1.5707963267948966);
-    dd r = a - dd(1.5707963267948966, 6.123233995736766e-17) * k - dd(-1.4973849048591833e-33) * k;
-    r = r * 0.0625;
+    dd r = a - product(1.5707963267948966, k) - product(6.123233995736766e-17, k); // π/2 in three parts
+    r = (r - dd(-1.4973849048591833e-33) * k) * 0.0625;
     const dd r2 = r * r;
     dd s(0.0), c(0.0);
     LOOP for (int n = 22; n > 0; n -= 2) { // Taylor: s = sin r - r over r, c = cos r - 1, both without cancellation
@@ -1109,11 +1161,10 @@ struct Points { // what depends on one point only; row r of a panel has number r
     const F *values;      // shape (3 + SAVED, n): 1/|x|, the roots of nngp and ntk on the diagonal, what layers saved
     const double *length; // |x| of the coordinates as they are here
     const int *power;
-    long long n;
+    int n;
 };
 
-
-DEVICE Saved saved(Points points, long long row, int first) {
+DEVICE Saved saved(Points points, int row, int first) {
     return {points.values + first * points.n + row, points.n};
 }
 
@@ -1121,10 +1172,10 @@ DEVICE Saved saved(Points points, long long row, int first) {
 // d = x - y, for the inner product has lost the digits: 4 |x| |y| sin²(θ/2) = |d|² - (|x| - |y|)², and |x| - |y| =
 // (2 d.x - |d|²)/(|x| + |y|). Where the second term is most of the first, or the norms are unlike, it is |u - v|²/4 for
 // the unit vectors, with u - v = (d - v (|x| - |y|))/|x| for |x| >= |y|.
-DEVICE double close_gap(Points one, long long i, Points two, long long j, int dim, double side) {
+DEVICE double close_gap(Points one, int i, Points two, int j, int dim, double side) {
     const int shift = max(-1000, min(1000, two.power[j] - one.power[i]));
     const double scale = side * ldexp(1.0, shift), a = one.length[i], b = two.length[j] * abs(scale);
-    const F *p = one.x + i * dim, *q = two.x + j * dim;
+    const F *p = one.x + (long long)i * dim, *q = two.x + (long long)j * dim;
     double square = 0, along = 0;
     LOOP for (int k = 0; k < dim; k++) {
         const double x = p[k], d = fma(-scale, (double)q[k], x);
@@ -1146,13 +1197,13 @@ DEVICE double close_gap(Points one, long long i, Points two, long long j, int di
     return 0.25 * total;
 }
 
-// Gap and side of a pair from its inner product.
-DEVICE void first_angle(F product, Points one, long long i, Points two, long long j, int dim, F &gap, F &side) {
-    const F inverse1 = one.values[i], inverse2 = two.values[j], rho = product * inverse1 * inverse2, size = abs(rho);
+// Gap and side of a pair from its inner product; whether its angle is to come from `close_gap` instead.
+DEVICE bool first_angle(F product, F inverse1, F inverse2, F &gap, F &side) {
+    const F rho = product * inverse1 * inverse2, size = abs(rho);
     side = rho < 0 ? -1 : 1;
     gap = F(0.5) * (1 - size);
-    if (size > CLOSE) gap = close_gap(one, i, two, j, dim, side);
     if (inverse1 == 0 && inverse2 == 0) gap = 0; // rows at the origin are one point
+    return size > CLOSE;
 }
 
 // What depends on one point only, one thread a point: double-double norms, then the rows of all layers.
@@ -1205,23 +1256,28 @@ struct Table {
     int bits, lift0, lift1, floor0, floor1; // 0: of opposite points, 1: of others
 };
 
+struct alignas(16) Piece { // a polynomial, read 16 bytes at a time
+    F c[DEGREE + 1];
+};
+
 template <int FUNCTIONS> DEVICE void look_up(const Table &table, F gap, F side, F *found) {
     const Bits digits = bits_of(gap);
     const int lift = side > 0 ? table.lift1 : table.lift0, floor = side > 0 ? table.floor1 : table.floor0;
     const int key = max((int)(digits >> (MANTISSA - table.bits)) + lift, floor);
     const Bits rest = (digits << table.bits) & (((Bits)1 << MANTISSA) - 1);
     const F t = number_of(rest | bits_of(F(2))) - 3; // the digits that are left, in [-1, 1)
-    const F *at = table.coefficients + (long long)key * FUNCTIONS * (DEGREE + 1);
+    const Piece *at = (const Piece *)table.coefficients + key * FUNCTIONS;
 #pragma unroll
-    for (int k = 0; k < FUNCTIONS; k++, at += DEGREE + 1) {
-        F total = at[DEGREE];
+    for (int k = 0; k < FUNCTIONS; k++) {
+        const Piece piece = at[k];
+        F total = piece.c[DEGREE];
 #pragma unroll
-        for (int n = DEGREE - 1; n >= 0; n--) total = fma(total, t, at[n]);
+        for (int n = DEGREE - 1; n >= 0; n--) total = fma(total, t, piece.c[n]);
         found[k] = total;
     }
 }
 
-// The kernels: a block of 32 x 8 threads has a square of 32 x 32 pairs, a thread four of them, in registers.
+// The kernels: a block of 32 x 8 threads has a square of 32 x 32 pairs, a thread four of them, all in one column.
 
 struct Tile {
     const F *product;    // inner products, (height, width), of rows of `one` with rows of `two`
@@ -1231,55 +1287,91 @@ struct Tile {
     F *out[2];           // nngp and ntk; null where it is not wanted
     F *mirror[2];        // where their transposes go; null for nowhere
     long long stride, mirror_stride; // numbers from one row to the next
-    long long height, width;
+    int height, width;
     long long row, column; // of the first pair, in the whole matrix: errors name it
     bool square;         // row i and column i are one point, and what is below the diagonal is the mirror of the rest
     unsigned long long *bad; // the first pair whose value is no finite number
-    unsigned char *asks; // for every square, whether a pair in it asks for double-double
+    unsigned *asks;      // for every row of every square, 32 bits: which pairs are to be computed again, with more care
+
+    DEVICE bool holds(int i, int j) const { return i < height && j < width && !(square && j < i); }
+    DEVICE unsigned &asked(int i) const { return asks[i * gridDim.x + blockIdx.x]; }
+    template <bool NNGP, bool NTK> DEVICE void check(const F *found, int i, int j) const {
+        if ((NNGP && !isfinite(found[0])) || (NTK && !isfinite(found[1])))
+            atomicMin(bad, ((unsigned long long)(row + i) << 32) | (unsigned long long)(column + j));
+    }
 };
 
+// Most pairs: in a kernel of few registers, and with no arithmetic but that of the dtype. The inner products wait in
+// shared memory, and so do the results, until they are written as rows of the mirror image.
 template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(const Tile &t, const Values &values) {
-    __shared__ F turned[NNGP + NTK][32][33]; // 33: reading a column meets every bank once
-    const long long top = (long long)blockIdx.y * 32, left = (long long)blockIdx.x * 32, j = left + threadIdx.x;
+    __shared__ F held[NNGP + NTK][32][33]; // 33: reading a column meets every bank once
+    const int top = blockIdx.y * 32, left = blockIdx.x * 32, j = left + threadIdx.x;
     if (t.square && left < top) return;
+#pragma unroll
+    for (int k = 0; k < 32; k += 8) { // four reads on their way at once
+        const int i = top + k + threadIdx.y;
+        held[0][k + threadIdx.y][threadIdx.x] = t.holds(i, j) ? t.product[i * t.width + j] : F(0);
+    }
     LOOP for (int k = threadIdx.y; k < 32; k += 8) {
-        const long long i = top + k;
-        if (i >= t.height || j >= t.width || (t.square && j < i)) continue;
-        F found[2];
+        const int i = top + k;
+        if (!t.holds(i, j)) continue;
+        F found[2], gap, side;
         if (t.square && i == j) {
             found[0] = t.diagonal[i];
             found[1] = t.diagonal[t.height + i];
         } else {
-            F gap, side;
-            first_angle(t.product[i * t.width + j], t.one, i, t.two, j, t.dim, gap, side);
-            if (values(gap, side, i, j, found))
-                t.asks[blockIdx.y * gridDim.x + blockIdx.x] = 1;
-            else if (!(NNGP ? isfinite(found[0]) : true) || !(NTK ? isfinite(found[1]) : true))
-                atomicMin(t.bad, ((unsigned long long)(t.row + i) << 32) | (unsigned long long)(t.column + j));
+            bool asks = first_angle(held[0][k][threadIdx.x], t.one.values[i], t.two.values[j], gap, side);
+            asks |= values(gap, side, i, j, found);
+            if (asks)
+                atomicOr(&t.asked(i), 1u << threadIdx.x);
+            else
+                t.check<NNGP, NTK>(found, i, j);
         }
 #pragma unroll
         for (int kernel = 0; kernel < 2; kernel++) {
             if (kernel ? !NTK : !NNGP) continue;
             t.out[kernel][i * t.stride + j] = found[kernel];
-            turned[kernel && NNGP][k][threadIdx.x] = found[kernel];
+            held[kernel && NNGP][k][threadIdx.x] = found[kernel];
         }
     }
     if (!t.mirror[NNGP ? 0 : 1]) return;
     __syncthreads();
     LOOP for (int k = threadIdx.y; k < 32; k += 8) {
-        const long long row = left + k, column = top + threadIdx.x;
-        if (row >= t.width || column >= t.height || (t.square && row <= column)) continue;
+        const int i = top + threadIdx.x, j = left + k;
+        if (!t.holds(i, j) || (t.square && i == j)) continue;
 #pragma unroll
         for (int kernel = 0; kernel < 2; kernel++) {
             if (kernel ? !NTK : !NNGP) continue;
-            t.mirror[kernel][row * t.mirror_stride + column] = turned[kernel && NNGP][threadIdx.x][k];
+            t.mirror[kernel][j * t.mirror_stride + i] = held[kernel && NNGP][threadIdx.x][k];
+        }
+    }
+}
+
+// The pairs that asked for it, once more: nearly parallel points, whose angle comes from their coordinates, and
+// activations that need double-double.
+template <bool NNGP, bool NTK, class Values> DEVICE void each_that_asked(const Tile &t, const Values &values) {
+    const int j = blockIdx.x * 32 + threadIdx.x;
+    if (t.square && blockIdx.x < blockIdx.y) return;
+    LOOP for (int k = threadIdx.y; k < 32; k += 8) {
+        const int i = blockIdx.y * 32 + k;
+        if (i >= t.height || !(t.asked(i) >> threadIdx.x & 1)) continue;
+        F found[2], gap, side;
+        if (first_angle(t.product[i * t.width + j], t.one.values[i], t.two.values[j], gap, side))
+            gap = close_gap(t.one, i, t.two, j, t.dim, side);
+        values(gap, side, i, j, found);
+        t.check<NNGP, NTK>(found, i, j);
+#pragma unroll
+        for (int kernel = 0; kernel < 2; kernel++) {
+            if (kernel ? !NTK : !NNGP) continue;
+            t.out[kernel][i * t.stride + j] = found[kernel];
+            if (t.mirror[kernel]) t.mirror[kernel][j * t.mirror_stride + i] = found[kernel];
         }
     }
 }
 
 // The layers of a pair: the kernels at the output. Where it asks for double-double it gets that if REFINE, and else says so.
 template <bool NTK, bool REFINE>
-DEVICE bool output(F gap, F side, Points one, long long i, Points two, long long j, Scalars p, F *found) {
+DEVICE bool output(F gap, F side, Points one, int i, Points two, int j, Scalars p, F *found) {
     const F size = one.values[one.n + i] * two.values[two.n + j];
     bool asks = false;
     found[1] = 0;
@@ -1291,7 +1383,7 @@ DEVICE bool output(F gap, F side, Points one, long long i, Points two, long long
 template <bool NTK, bool REFINE> struct Layered {
     const Tile &t;
     Scalars p;
-    DEVICE bool operator()(F gap, F side, long long i, long long j, F *found) const {
+    DEVICE bool operator()(F gap, F side, int i, int j, F *found) const {
         return output<NTK, REFINE>(gap, side, t.one, i, t.two, j, p, found);
     }
 };
@@ -1299,7 +1391,7 @@ template <bool NTK, bool REFINE> struct Layered {
 template <bool NNGP, bool NTK> struct LookedUp {
     const Tile &t;
     Table table;
-    DEVICE bool operator()(F gap, F side, long long i, long long j, F *found) const {
+    DEVICE bool operator()(F gap, F side, int i, int j, F *found) const {
         look_up<NNGP + NTK>(table, gap, side, found + !NNGP);
         if (NNGP) found[0] *= t.one.values[t.one.n + i] * t.two.values[t.two.n + j];
         if (NTK) found[1] *= t.one.values[2 * t.one.n + i] * t.two.values[2 * t.two.n + j];
@@ -1325,13 +1417,13 @@ extern "C" __global__ void at_angles(
     const F *product, const F *x1, const F *values1, const double *length1, const int *power1, long long n1,           \
         const F *x2, const F *values2, const double *length2, const int *power2, long long n2, long long dim,          \
         const F *diagonal, F *nngp, F *ntk, F *nngp_mirror, F *ntk_mirror, long long stride, long long mirror_stride,  \
-        long long height, long long width, long long row, long long column, long long square, unsigned long long *bad,   \
-        unsigned char *asks
+        long long height, long long width, long long row, long long column, long long square, unsigned long long *bad, \
+        unsigned *asks
 #define TABLE const F *coefficients, long long bits, long long lift0, long long lift1, long long floor0, long long floor1
 #define TAKEN                                                                                                          \
-    const Tile t = {product, {x1, values1, length1, power1, n1}, {x2, values2, length2, power2, n2}, (int)dim,         \
-        diagonal, {nngp, ntk}, {nngp_mirror, ntk_mirror}, stride, mirror_stride, height, width, row, column,           \
-        square != 0, bad, asks}
+    const Tile t = {product, {x1, values1, length1, power1, (int)n1}, {x2, values2, length2, power2, (int)n2},         \
+        (int)dim, diagonal, {nngp, ntk}, {nngp_mirror, ntk_mirror}, stride, mirror_stride, (int)height, (int)width,    \
+        row, column, square != 0, bad, asks}
 #define TABLE_TAKEN const Table table = {coefficients, (int)bits, (int)lift0, (int)lift1, (int)floor0, (int)floor1}
 
 
@@ -1340,10 +1432,21 @@ KERNEL layers_nngp(TILE, Scalars p) {
     each_pair<true, false>(t, Layered<false, false>{t, p});
 }
 
+KERNEL layers_nngp_again(TILE, Scalars p) {
+    TAKEN;
+    each_that_asked<true, false>(t, Layered<false, true>{t, p});
+}
+
 KERNEL table_nngp(TILE, TABLE) {
     TAKEN;
     TABLE_TAKEN;
     each_pair<true, false>(t, LookedUp<true, false>{t, table});
+}
+
+KERNEL table_nngp_again(TILE, TABLE) {
+    TAKEN;
+    TABLE_TAKEN;
+    each_that_asked<true, false>(t, LookedUp<true, false>{t, table});
 }
 
 
@@ -1352,10 +1455,21 @@ KERNEL layers_ntk(TILE, Scalars p) {
     each_pair<false, true>(t, Layered<true, false>{t, p});
 }
 
+KERNEL layers_ntk_again(TILE, Scalars p) {
+    TAKEN;
+    each_that_asked<false, true>(t, Layered<true, true>{t, p});
+}
+
 KERNEL table_ntk(TILE, TABLE) {
     TAKEN;
     TABLE_TAKEN;
     each_pair<false, true>(t, LookedUp<false, true>{t, table});
+}
+
+KERNEL table_ntk_again(TILE, TABLE) {
+    TAKEN;
+    TABLE_TAKEN;
+    each_that_asked<false, true>(t, LookedUp<false, true>{t, table});
 }
 
 
@@ -1364,31 +1478,21 @@ KERNEL layers_both(TILE, Scalars p) {
     each_pair<true, true>(t, Layered<true, false>{t, p});
 }
 
+KERNEL layers_both_again(TILE, Scalars p) {
+    TAKEN;
+    each_that_asked<true, true>(t, Layered<true, true>{t, p});
+}
+
 KERNEL table_both(TILE, TABLE) {
     TAKEN;
     TABLE_TAKEN;
     each_pair<true, true>(t, LookedUp<true, true>{t, table});
 }
 
-
-KERNEL refined_nngp(TILE, Scalars p) { // the squares in which a pair asked for it, once more
-    if (!asks[blockIdx.y * gridDim.x + blockIdx.x]) return;
+KERNEL table_both_again(TILE, TABLE) {
     TAKEN;
-    each_pair<true, false>(t, Layered<false, true>{t, p});
-}
-
-
-KERNEL refined_ntk(TILE, Scalars p) { // the squares in which a pair asked for it, once more
-    if (!asks[blockIdx.y * gridDim.x + blockIdx.x]) return;
-    TAKEN;
-    each_pair<false, true>(t, Layered<true, true>{t, p});
-}
-
-
-KERNEL refined_both(TILE, Scalars p) { // the squares in which a pair asked for it, once more
-    if (!asks[blockIdx.y * gridDim.x + blockIdx.x]) return;
-    TAKEN;
-    each_pair<true, true>(t, Layered<true, true>{t, p});
+    TABLE_TAKEN;
+    each_that_asked<true, true>(t, LookedUp<true, true>{t, table});
 }
 """
 

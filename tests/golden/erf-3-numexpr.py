@@ -42,7 +42,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import numexpr
 import numpy as np
@@ -240,7 +240,7 @@ def kernel(x1, x2=None, get="ntk"):
 
 def diag(x, get="ntk"):
     """The diagonal of ``kernel(x, None, get)``, shape (n,), without the rest."""
-    values = Rows(checked(x, "x"), {}, wanted(get)).diagonal
+    values = Rows(Rows.accepted(x, "x"), {}, wanted(get)).diagonal
     return values[get] if isinstance(get, str) else tuple(values[name] for name in get)
 
 
@@ -327,6 +327,12 @@ def checked(x: Any, name: str) -> Any:
     return x
 
 
+def refuse(out: Any, wanted: str) -> NoReturn:
+    """Say that ``out`` is not what was wanted."""
+    found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
+    raise ValueError(f"out: expected {wanted}, found {found}")
+
+
 def panels(n: int, size: int) -> Iterator[slice]:
     """Slices that cover range(n), ``size`` at a time."""
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
@@ -346,6 +352,26 @@ def wanted(get: Any) -> tuple[str, ...]:
     if NO_NTK and "ntk" in names:
         raise ValueError(NO_NTK)
     return names
+
+
+def prepared(x1: Any, x2: Any, parameters: dict[str, float], get: tuple[str, ...]) -> Any:
+    """The Gram matrices of two sets of points; ``x2=None`` stands for x1 itself."""
+    x1 = Rows.accepted(x1, "x1")
+    x2 = None if x2 is None else Rows.accepted(x2, "x2")
+    if x2 is not None and x1.shape[1] != x2.shape[1]:
+        raise ValueError(f"x1 and x2: expected as many columns, found {x1.shape[1]} and {x2.shape[1]}")
+    one = Rows(x1, parameters, get)
+    return Gram(one, one if x2 is None else Rows(x2, parameters, get), parameters, get)
+
+
+def gram(x1: Any, x2: Any, get: tuple[str, ...], parameters: dict[str, float], out: Any = None) -> dict[str, Any]:
+    """The matrices ``get``, each of shape (n, m) and of the module's dtype; ``out`` is filled if it is given."""
+    pairs = prepared(x1, x2, parameters, get)
+    if out is not None and (np.shape(out) != pairs.shape or getattr(out, "dtype", None) != np.dtype(F)):
+        refuse(out, f"{np.dtype(F)} of shape {pairs.shape}")
+    outs = {name: pairs.empty() if out is None else out for name in pairs.get}
+    pairs.fill(outs)
+    return outs
 
 
 ROUND = 1.5 * 2.0**31  # adding it rounds numbers up to 1 to multiples of 2**-21
@@ -413,6 +439,8 @@ class Rows:
     ``scale`` is sqrt(x.x/d); ``panel(rows)`` and ``inverse`` give the cosines of a block of pairs as
     (panel1 @ panel2.T) * inverse1 * inverse2.
     """
+
+    accepted = staticmethod(checked)
 
     def __init__(self, x: Any, parameters: dict[str, float], get: tuple[str, ...], scale: Any = None) -> None:
         self.x = x
@@ -747,12 +775,15 @@ class Gram:
         self.workers = threads()
         self.local = threading.local()  # a thread's own room for products
 
+    def empty(self) -> Any:
+        """A matrix to be filled."""
+        return np.empty(self.shape, F)
+
     def fill(self, outs: dict[str, Any], progress: Callable[[float], None] | None = None) -> None:
         """Write the matrices into ``outs``; ``progress`` gets the share done."""
         for out in outs.values():
             if not isinstance(out, np.ndarray) or out.shape != self.shape or out.dtype.kind != "f":
-                found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
-                raise ValueError(f"out: expected an array of floats of shape {self.shape}, found {found}")
+                refuse(out, f"an array of floats of shape {self.shape}")
             if any(np.may_share_memory(out, rows.x) for rows in (self.one, self.two)):
                 raise ValueError("out: expected memory of its own, found that of the points")
 
@@ -837,27 +868,6 @@ class Gram:
 def shifted(part: slice, base: slice) -> slice:
     """A part of a block as a part of the matrix."""
     return slice(base.start + part.start, base.start + part.stop)
-
-
-def prepared(x1: Any, x2: Any, parameters: dict[str, float], get: tuple[str, ...]) -> Gram:
-    """The Gram matrices of inputs that are checked; ``x2=None`` stands for x1 itself."""
-    x1 = checked(x1, "x1")
-    x2 = None if x2 is None else checked(x2, "x2")
-    if x2 is not None and x1.shape[1] != x2.shape[1]:
-        raise ValueError(f"x1 and x2: expected as many columns, found {x1.shape[1]} and {x2.shape[1]}")
-    one = Rows(x1, parameters, get)
-    return Gram(one, one if x2 is None else Rows(x2, parameters, get), parameters, get)
-
-
-def gram(x1: Any, x2: Any, get: tuple[str, ...], parameters: dict[str, float], out: Any = None) -> dict[str, Any]:
-    """The matrices ``get``, each of shape (n, m) and of the module's dtype; ``out`` is filled if it is given."""
-    pairs = prepared(x1, x2, parameters, get)
-    if out is not None and (np.shape(out) != pairs.shape or getattr(out, "dtype", None) != np.dtype(F)):
-        found = f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
-        raise ValueError(f"out: expected {np.dtype(F)} of shape {pairs.shape}, found {found}")
-    outs = {name: np.empty(pairs.shape, dtype=F) if out is None else out for name in get}
-    pairs.fill(outs)
-    return outs
 
 
 COLLAPSE_FROM = 100_000  # pairs from which on a table, of tens of thousands of angles, pays
@@ -1138,7 +1148,8 @@ def _dd_reduced(a: DD) -> tuple[Any, DD]:
 
 def _dd_sincos(a: DD) -> tuple[DD, DD]:
     k = np.rint(a.hi / 1.5707963267948966)
-    r = a - DD(1.5707963267948966, 6.123233995736766e-17) * k - DD(-1.4973849048591833e-33) * k
+    r = a - DD(*two_product(1.5707963267948966, k)) - DD(*two_product(6.123233995736766e-17, k))  # π/2 in three parts
+    r = r - DD(-1.4973849048591833e-33) * k
     r = r * 0.0625
     r2 = r * r
     s, c = DD(np.zeros_like(r.hi)), DD(np.zeros_like(r.hi))

@@ -10,7 +10,10 @@ from kernelc_cupy.backend import CuPyBackend
 
 BOTH = ("nngp", "ntk")
 MISSING = CuPyBackend().missing()
-pytestmark = pytest.mark.skipif(MISSING is not None, reason=f"no GPU: {MISSING}")
+pytestmark = [
+    pytest.mark.skipif(MISSING is not None, reason=f"no GPU: {MISSING}"),
+    pytest.mark.filterwarnings("default:GPU .* times slower in float64"),  # on consumer cards
+]
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((5000, 20)), RNG.standard_normal((1500, 20))

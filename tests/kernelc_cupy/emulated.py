@@ -70,6 +70,8 @@ def emulated() -> ModuleType:
     cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: 0, free_all_blocks=lambda: None)
     cupy.cuda = SimpleNamespace(
         Device=Card,
+        nvrtc=SimpleNamespace(getVersion=lambda: (13, 0)),
+        cublas=SimpleNamespace(getVersion=lambda handle: 130000),
         Stream=Stream,
         get_current_stream=Stream,
         alloc_pinned_memory=bytearray,

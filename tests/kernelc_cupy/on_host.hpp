@@ -47,6 +47,7 @@ static inline double __longlong_as_double(long long x) { return same_bits<double
 static inline int __float_as_int(float x) { return same_bits<int>(x); }
 static inline float __int_as_float(int x) { return same_bits<float>(x); }
 static inline void atomicMin(unsigned long long *at, unsigned long long value) { *at = min(*at, value); }
+static inline void atomicOr(unsigned *at, unsigned value) { *at |= value; }
 
 static ucontext_t scheduler, fibers[1024];
 static dim3 places[1024];
@@ -100,7 +101,7 @@ template <> struct letter<const float *> { static const char is = 'f'; };
 template <> struct letter<float *> { static const char is = 'f'; };
 template <> struct letter<const int *> { static const char is = 'i'; };
 template <> struct letter<int *> { static const char is = 'i'; };
-template <> struct letter<unsigned char *> { static const char is = 'B'; };
+template <> struct letter<unsigned *> { static const char is = 'I'; };
 template <> struct letter<unsigned long long *> { static const char is = 'Q'; };
 
 template <class... Types, size_t... place>

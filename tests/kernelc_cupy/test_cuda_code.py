@@ -19,6 +19,7 @@ FEW = ("relu-3", "erf-3")
 SPECS = ("relu-3", "erf-3", "gelu-2", "leaky-relu", "residual-relu", "mixed", "siren", "snake-2", "sphere-relu")
 TABLES = {"tables": ("tanh", "silu"), "tables and formulas": ("silu", "relu", "tanh", "gelu")}
 Z = kernelc.Dense("1.5", "0.1")
+DOUBLE = re.compile(r"\b(?:add|sub|mul|fma|div|sqrt|rsqrt|neg|abs|min|max|setp)[.\w]*\.f64")
 BY_NAME = {case.name: case for case in CASES}
 
 
@@ -77,7 +78,26 @@ extern "C" __global__ void lone(F *gap, const F *one, const F *two, Scalars p) {
 """
     text = ptx(cuda.arithmetic() + cuda.layers() + lone)
     assert ".f32" in text
-    assert not re.findall(r"\b(?:add|sub|mul|fma|div|sqrt|rsqrt|neg|abs|min|max|setp)[.\w]*\.f64", text)
+    assert not DOUBLE.findall(text)
+
+
+@pytest.mark.parametrize("name", ["relu-3", "erf-3", pytest.param("tables", marks=pytest.mark.slow)])
+def test_float32_kernels_of_most_pairs_have_no_double_precision(name):
+    """All of the kernel, from the product to the output; what asks for more care is computed by another."""
+    _, *parts = re.split(r"\.entry (\w+)\(", ptx(whole(name, "float32")))
+    kernels = dict(zip(parts[::2], parts[1::2], strict=True))
+    kinds = ("nngp", "ntk", "both")
+    for kernel in (f"{way}_{kind}" for way in ("layers", "table") for kind in kinds):
+        assert ".f32" in kernels[kernel]
+        assert not DOUBLE.findall(kernels[kernel]), kernel
+        assert DOUBLE.findall(kernels[f"{kernel}_again"]), kernel
+
+
+def test_constants_beyond_the_range_of_float32_are_refused_before_cuda_sees_them():
+    for W_std in ("1e25", "1e-30"):
+        net = kernelc.Network([kernelc.Dense(W_std=W_std), kernelc.Activation("relu"), kernelc.Dense()], name="far")
+        with pytest.raises(kernelc.LoweringError, match="beyond the range of float32: take dtype='float64'"):
+            CudaSource(lower(kernelc.derive(net)), "float32").layers()
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -1,11 +1,12 @@
 """Blocks, arrays of two libraries, and what a device can refuse."""
 
 import sys
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from cupy_stand_in import Card, Device
+from cupy_stand_in import Card, Device, Memory
 
 import kernelc
 from kernelc import BackendError, InputError
@@ -122,6 +123,100 @@ def test_full_memory_makes_smaller_blocks(k, truth, cupy, monkeypatch, room):
     close(k.matvec(X, None, X[:, 0]), truth(X) @ X[:, 0])
 
 
+class Meter:
+    """How many bytes of a device's memory are in use."""
+
+    def __init__(self):
+        self.live = self.peak = 0
+        self.limit = np.inf
+        self.known = set()
+
+    def take(self, held, error):
+        if id(held) in self.known:
+            return
+        if self.live + held.nbytes > self.limit:
+            raise error(f"Out of memory allocating {held.nbytes} bytes")
+        self.live += held.nbytes
+        self.peak = max(self.peak, self.live)
+        self.known.add(id(held))
+        weakref.finalize(held, self.give, id(held), held.nbytes)
+
+    def give(self, which, size):
+        self.known.remove(which)
+        self.live -= size
+
+
+@pytest.fixture
+def meter(cupy, monkeypatch):
+    own, make = Meter(), Device.__init__
+
+    def made(device, held):
+        make(device, held)
+        if held.base is None:
+            own.take(held, cupy.cuda.memory.OutOfMemoryError)
+
+    monkeypatch.setattr(Device, "__init__", made)
+    return own
+
+
+@pytest.mark.parametrize("get", ["ntk", BOTH])
+@pytest.mark.parametrize("on_device", [False, True])
+def test_what_a_failed_attempt_had_taken_is_free_again(k, truth, cupy, meter, get, on_device):
+    """Down to a quarter of the memory that one block wants."""
+    x, y = (np.random.default_rng(n).standard_normal((400, 5)) for n in range(2))
+    given = (cupy.asarray(x), cupy.asarray(y)) if on_device else (x, y)
+    before = meter.live
+    k.matvec(*given, y[:, 0], "ntk")
+    need = meter.peak - before
+    for share in (0.9, 0.7, 0.5, 0.35, 0.25):
+        meter.limit = before + share * need
+        if not on_device:  # where it is, the whole matrix has to fit
+            close(np.array(k(*given, get)), np.array(truth(x, y, get)))
+        close(k.matvec(*given, y[:, 0]), truth(x, y) @ y[:, 0])
+    assert meter.live == before
+
+
+def test_one_point_and_no_memory(k, cupy, monkeypatch):
+    monkeypatch.setattr(cupy, "limit", 0)
+    with pytest.raises(BackendError, match="the GPU's memory is full"):
+        k(X[:1])
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_whoever_takes_blocks_keeps_their_device(k, cupy):
+    x = cupy.asarray(X)
+    with Card(1):
+        tiles = k.tiles(x)
+        for _ in tiles:
+            assert Card.current == 1
+            break
+        tiles.close()
+        assert Card.current == 1
+    assert Card.current == 0
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_who_stops_early_leaves_no_copy_on_its_way(k, cupy, monkeypatch):
+    """Every stream is waited for after the last copy that it was given."""
+    events = []
+
+    class Stream(cupy.cuda.Stream):
+        def synchronize(self):
+            events.append((self, "wait"))
+
+    copy = Memory.copy_to_host_async
+    monkeypatch.setattr(Memory, "copy_to_host_async", lambda *a: (events.append((a[3], "send")), copy(*a)))
+    own = [Stream(), Stream()]
+    monkeypatch.setitem(vars(k.module), "streams", lambda *_: own)
+    tiles = k.tiles(X)
+    next(tiles)
+    tiles.close()
+    for stream in own:
+        its = [what for which, what in events if which is stream]
+        assert "send" in its
+        assert its[-1] == "wait"
+
+
 def test_memory_that_is_full_to_the_end(k, cupy, monkeypatch):
     monkeypatch.setattr(cupy, "limit", 8 * 32 * 32 - 1)
     with pytest.raises(BackendError, match="the GPU's memory is full"):
@@ -135,6 +230,12 @@ def test_arrays_of_two_libraries_or_two_devices(k, cupy):
         elsewhere = cupy.asarray(Y)
     with pytest.raises(BackendError, match="on one GPU, found them on GPUs 0 and 1"):
         k(cupy.asarray(X), elsewhere)
+    with Card(1):
+        out, v = cupy.empty((150, 150)), cupy.asarray(X[:, 0])
+    with pytest.raises(BackendError, match="out: expected an array on GPU 0, found one on GPU 1"):
+        k.fill(out, cupy.asarray(X))
+    with pytest.raises(BackendError, match="v: expected an array on GPU 0, found one on GPU 1"):
+        k.matvec(cupy.asarray(X), None, v)
 
 
 @pytest.mark.parametrize("bad", [X[0], X[:, :0], X * 1j, np.where(X > 2, np.nan, X)])
@@ -164,13 +265,15 @@ ERRORS = [
     ),
     ("CompileException", "nvrtc: error: invalid value for --gpu-architecture", "CUDA's compiler failed"),
     ("OutOfMemoryError", "Out of memory allocating 8 bytes", "the GPU's memory is full"),
+    ("DynamicLibNotFoundError", 'Failure finding "libnvrtc.so.13"', r"CuPy lacks a library of CUDA .*\[ctk\]"),
+    ("CUBLASError", "CUBLAS_STATUS_NOT_INITIALIZED", "the GPU failed in the matrix product"),
 ]
 
 
 @pytest.mark.parametrize(("kind", "text", "said"), ERRORS)
 def test_what_a_device_says_is_a_backend_error(k, cupy, monkeypatch, kind, text, said):
     spaces = (cupy.cuda.runtime, cupy.cuda.driver, cupy.cuda.compiler, cupy.cuda.memory)
-    error = next(vars(space)[kind] for space in spaces if kind in vars(space))
+    error = next((vars(space)[kind] for space in spaces if kind in vars(space)), type(kind, (RuntimeError,), {}))
 
     def fail(*_):
         raise error(text)
@@ -181,15 +284,13 @@ def test_what_a_device_says_is_a_backend_error(k, cupy, monkeypatch, kind, text,
 
 
 def test_a_card_that_is_slow_in_double_precision_is_named_once(k, monkeypatch):
-    warn = k.module.warn_of_slow_double
-    warn.cache_clear()
-    assert warn(0) is None  # two times slower is fine
-    warn.cache_clear()
+    monkeypatch.setitem(vars(k.module), "WARNED", set())
+    k(X)  # two times slower is fine
+    monkeypatch.setitem(vars(k.module), "WARNED", set())
     monkeypatch.setattr(Card, "ratio", 64)
     with pytest.warns(RuntimeWarning, match=r"GPU 0 is 64 times slower in float64 than in float32: dtype='float32'"):
         k(X)
     k(X)  # pytest turns warnings into errors
-    warn.cache_clear()
     single = kernelc.compile("relu-1", backend="cupy", dtype="float32")
     single(X)
 
@@ -215,6 +316,28 @@ def test_what_is_missing_is_said_with_its_remedy(monkeypatch):
         assert backend.missing().startswith(said)
     monkeypatch.setitem(sys.modules, "cupy", None)  # it fails to import
     assert "cupy finds no GPU" in backend.missing()
+
+
+@pytest.mark.parametrize("lacking", ["nvrtc", "cublas", None])
+def test_libraries_of_cuda_that_are_missing_are_named(monkeypatch, lacking):
+    """CuPy without them imports, and finds the GPU."""
+
+    def absent():
+        raise RuntimeError('Failure finding "libnvrtc.so.13"\nin many places')
+
+    nvrtc = SimpleNamespace(getVersion=absent if lacking == "nvrtc" else lambda: (13, 0))
+    cuda = SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=lambda: 1), nvrtc=nvrtc)
+    if lacking != "cublas":
+        cuda.cublas = SimpleNamespace(getVersion=None)
+    monkeypatch.setattr(sys.modules[CuPyBackend.__module__], "find_spec", lambda name: True)
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda))
+    said = CuPyBackend().missing()
+    if lacking is None:
+        assert said is None
+    else:
+        assert said.startswith("cupy lacks a library of CUDA (")
+        assert "pip install 'kernelc[cuda13]'" in said
+        assert "\n" not in said
 
 
 def test_building_needs_no_gpu(tmp_path):

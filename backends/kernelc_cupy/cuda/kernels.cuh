@@ -1,4 +1,4 @@
-// The kernels: a block of 32 x 8 threads has a square of 32 x 32 pairs, a thread four of them, in registers.
+// The kernels: a block of 32 x 8 threads has a square of 32 x 32 pairs, a thread four of them, all in one column.
 
 struct Tile {
     const F *product;    // inner products, (height, width), of rows of `one` with rows of `two`
@@ -8,55 +8,91 @@ struct Tile {
     F *out[2];           // nngp and ntk; null where it is not wanted
     F *mirror[2];        // where their transposes go; null for nowhere
     long long stride, mirror_stride; // numbers from one row to the next
-    long long height, width;
+    int height, width;
     long long row, column; // of the first pair, in the whole matrix: errors name it
     bool square;         // row i and column i are one point, and what is below the diagonal is the mirror of the rest
     unsigned long long *bad; // the first pair whose value is no finite number
-    unsigned char *asks; // for every square, whether a pair in it asks for double-double
+    unsigned *asks;      // for every row of every square, 32 bits: which pairs are to be computed again, with more care
+
+    DEVICE bool holds(int i, int j) const { return i < height && j < width && !(square && j < i); }
+    DEVICE unsigned &asked(int i) const { return asks[i * gridDim.x + blockIdx.x]; }
+    template <bool NNGP, bool NTK> DEVICE void check(const F *found, int i, int j) const {
+        if ((NNGP && !isfinite(found[0])) || (NTK && !isfinite(found[1])))
+            atomicMin(bad, ((unsigned long long)(row + i) << 32) | (unsigned long long)(column + j));
+    }
 };
 
+// Most pairs: in a kernel of few registers, and with no arithmetic but that of the dtype. The inner products wait in
+// shared memory, and so do the results, until they are written as rows of the mirror image.
 template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(const Tile &t, const Values &values) {
-    __shared__ F turned[NNGP + NTK][32][33]; // 33: reading a column meets every bank once
-    const long long top = (long long)blockIdx.y * 32, left = (long long)blockIdx.x * 32, j = left + threadIdx.x;
+    __shared__ F held[NNGP + NTK][32][33]; // 33: reading a column meets every bank once
+    const int top = blockIdx.y * 32, left = blockIdx.x * 32, j = left + threadIdx.x;
     if (t.square && left < top) return;
+#pragma unroll
+    for (int k = 0; k < 32; k += 8) { // four reads on their way at once
+        const int i = top + k + threadIdx.y;
+        held[0][k + threadIdx.y][threadIdx.x] = t.holds(i, j) ? t.product[i * t.width + j] : F(0);
+    }
     LOOP for (int k = threadIdx.y; k < 32; k += 8) {
-        const long long i = top + k;
-        if (i >= t.height || j >= t.width || (t.square && j < i)) continue;
-        F found[2];
+        const int i = top + k;
+        if (!t.holds(i, j)) continue;
+        F found[2], gap, side;
         if (t.square && i == j) {
             found[0] = t.diagonal[i];
             found[1] = t.diagonal[t.height + i];
         } else {
-            F gap, side;
-            first_angle(t.product[i * t.width + j], t.one, i, t.two, j, t.dim, gap, side);
-            if (values(gap, side, i, j, found))
-                t.asks[blockIdx.y * gridDim.x + blockIdx.x] = 1;
-            else if (!(NNGP ? isfinite(found[0]) : true) || !(NTK ? isfinite(found[1]) : true))
-                atomicMin(t.bad, ((unsigned long long)(t.row + i) << 32) | (unsigned long long)(t.column + j));
+            bool asks = first_angle(held[0][k][threadIdx.x], t.one.values[i], t.two.values[j], gap, side);
+            asks |= values(gap, side, i, j, found);
+            if (asks)
+                atomicOr(&t.asked(i), 1u << threadIdx.x);
+            else
+                t.check<NNGP, NTK>(found, i, j);
         }
 #pragma unroll
         for (int kernel = 0; kernel < 2; kernel++) {
             if (kernel ? !NTK : !NNGP) continue;
             t.out[kernel][i * t.stride + j] = found[kernel];
-            turned[kernel && NNGP][k][threadIdx.x] = found[kernel];
+            held[kernel && NNGP][k][threadIdx.x] = found[kernel];
         }
     }
     if (!t.mirror[NNGP ? 0 : 1]) return;
     __syncthreads();
     LOOP for (int k = threadIdx.y; k < 32; k += 8) {
-        const long long row = left + k, column = top + threadIdx.x;
-        if (row >= t.width || column >= t.height || (t.square && row <= column)) continue;
+        const int i = top + threadIdx.x, j = left + k;
+        if (!t.holds(i, j) || (t.square && i == j)) continue;
 #pragma unroll
         for (int kernel = 0; kernel < 2; kernel++) {
             if (kernel ? !NTK : !NNGP) continue;
-            t.mirror[kernel][row * t.mirror_stride + column] = turned[kernel && NNGP][threadIdx.x][k];
+            t.mirror[kernel][j * t.mirror_stride + i] = held[kernel && NNGP][threadIdx.x][k];
+        }
+    }
+}
+
+// The pairs that asked for it, once more: nearly parallel points, whose angle comes from their coordinates, and
+// activations that need double-double.
+template <bool NNGP, bool NTK, class Values> DEVICE void each_that_asked(const Tile &t, const Values &values) {
+    const int j = blockIdx.x * 32 + threadIdx.x;
+    if (t.square && blockIdx.x < blockIdx.y) return;
+    LOOP for (int k = threadIdx.y; k < 32; k += 8) {
+        const int i = blockIdx.y * 32 + k;
+        if (i >= t.height || !(t.asked(i) >> threadIdx.x & 1)) continue;
+        F found[2], gap, side;
+        if (first_angle(t.product[i * t.width + j], t.one.values[i], t.two.values[j], gap, side))
+            gap = close_gap(t.one, i, t.two, j, t.dim, side);
+        values(gap, side, i, j, found);
+        t.check<NNGP, NTK>(found, i, j);
+#pragma unroll
+        for (int kernel = 0; kernel < 2; kernel++) {
+            if (kernel ? !NTK : !NNGP) continue;
+            t.out[kernel][i * t.stride + j] = found[kernel];
+            if (t.mirror[kernel]) t.mirror[kernel][j * t.mirror_stride + i] = found[kernel];
         }
     }
 }
 
 // The layers of a pair: the kernels at the output. Where it asks for double-double it gets that if REFINE, and else says so.
 template <bool NTK, bool REFINE>
-DEVICE bool output(F gap, F side, Points one, long long i, Points two, long long j, Scalars p, F *found) {
+DEVICE bool output(F gap, F side, Points one, int i, Points two, int j, Scalars p, F *found) {
     const F size = one.values[one.n + i] * two.values[two.n + j];
     bool asks = false;
     found[1] = 0;
@@ -68,7 +104,7 @@ DEVICE bool output(F gap, F side, Points one, long long i, Points two, long long
 template <bool NTK, bool REFINE> struct Layered {
     const Tile &t;
     Scalars p;
-    DEVICE bool operator()(F gap, F side, long long i, long long j, F *found) const {
+    DEVICE bool operator()(F gap, F side, int i, int j, F *found) const {
         return output<NTK, REFINE>(gap, side, t.one, i, t.two, j, p, found);
     }
 };
@@ -76,7 +112,7 @@ template <bool NTK, bool REFINE> struct Layered {
 template <bool NNGP, bool NTK> struct LookedUp {
     const Tile &t;
     Table table;
-    DEVICE bool operator()(F gap, F side, long long i, long long j, F *found) const {
+    DEVICE bool operator()(F gap, F side, int i, int j, F *found) const {
         look_up<NNGP + NTK>(table, gap, side, found + !NNGP);
         if (NNGP) found[0] *= t.one.values[t.one.n + i] * t.two.values[t.two.n + j];
         if (NTK) found[1] *= t.one.values[2 * t.one.n + i] * t.two.values[2 * t.two.n + j];
@@ -102,11 +138,11 @@ extern "C" __global__ void at_angles(
     const F *product, const F *x1, const F *values1, const double *length1, const int *power1, long long n1,           \
         const F *x2, const F *values2, const double *length2, const int *power2, long long n2, long long dim,          \
         const F *diagonal, F *nngp, F *ntk, F *nngp_mirror, F *ntk_mirror, long long stride, long long mirror_stride,  \
-        long long height, long long width, long long row, long long column, long long square, unsigned long long *bad,   \
-        unsigned char *asks
+        long long height, long long width, long long row, long long column, long long square, unsigned long long *bad, \
+        unsigned *asks
 #define TABLE const F *coefficients, long long bits, long long lift0, long long lift1, long long floor0, long long floor1
 #define TAKEN                                                                                                          \
-    const Tile t = {product, {x1, values1, length1, power1, n1}, {x2, values2, length2, power2, n2}, (int)dim,         \
-        diagonal, {nngp, ntk}, {nngp_mirror, ntk_mirror}, stride, mirror_stride, height, width, row, column,           \
-        square != 0, bad, asks}
+    const Tile t = {product, {x1, values1, length1, power1, (int)n1}, {x2, values2, length2, power2, (int)n2},         \
+        (int)dim, diagonal, {nngp, ntk}, {nngp_mirror, ntk_mirror}, stride, mirror_stride, (int)height, (int)width,    \
+        row, column, square != 0, bad, asks}
 #define TABLE_TAKEN const Table table = {coefficients, (int)bits, (int)lift0, (int)lift1, (int)floor0, (int)floor1}

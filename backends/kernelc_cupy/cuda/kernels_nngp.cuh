@@ -4,8 +4,19 @@ KERNEL layers_nngp(TILE, Scalars p) {
     each_pair<true, false>(t, Layered<false, false>{t, p});
 }
 
+KERNEL layers_nngp_again(TILE, Scalars p) {
+    TAKEN;
+    each_that_asked<true, false>(t, Layered<false, true>{t, p});
+}
+
 KERNEL table_nngp(TILE, TABLE) {
     TAKEN;
     TABLE_TAKEN;
     each_pair<true, false>(t, LookedUp<true, false>{t, table});
+}
+
+KERNEL table_nngp_again(TILE, TABLE) {
+    TAKEN;
+    TABLE_TAKEN;
+    each_that_asked<true, false>(t, LookedUp<true, false>{t, table});
 }

@@ -4,8 +4,19 @@ KERNEL layers_ntk(TILE, Scalars p) {
     each_pair<false, true>(t, Layered<true, false>{t, p});
 }
 
+KERNEL layers_ntk_again(TILE, Scalars p) {
+    TAKEN;
+    each_that_asked<false, true>(t, Layered<true, true>{t, p});
+}
+
 KERNEL table_ntk(TILE, TABLE) {
     TAKEN;
     TABLE_TAKEN;
     each_pair<false, true>(t, LookedUp<false, true>{t, table});
+}
+
+KERNEL table_ntk_again(TILE, TABLE) {
+    TAKEN;
+    TABLE_TAKEN;
+    each_that_asked<false, true>(t, LookedUp<false, true>{t, table});
 }

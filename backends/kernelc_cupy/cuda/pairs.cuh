@@ -5,11 +5,10 @@ struct Points { // what depends on one point only; row r of a panel has number r
     const F *values;      // shape (3 + SAVED, n): 1/|x|, the roots of nngp and ntk on the diagonal, what layers saved
     const double *length; // |x| of the coordinates as they are here
     const int *power;
-    long long n;
+    int n;
 };
 
-
-DEVICE Saved saved(Points points, long long row, int first) {
+DEVICE Saved saved(Points points, int row, int first) {
     return {points.values + first * points.n + row, points.n};
 }
 
@@ -17,10 +16,10 @@ DEVICE Saved saved(Points points, long long row, int first) {
 // d = x - y, for the inner product has lost the digits: 4 |x| |y| sin²(θ/2) = |d|² - (|x| - |y|)², and |x| - |y| =
 // (2 d.x - |d|²)/(|x| + |y|). Where the second term is most of the first, or the norms are unlike, it is |u - v|²/4 for
 // the unit vectors, with u - v = (d - v (|x| - |y|))/|x| for |x| >= |y|.
-DEVICE double close_gap(Points one, long long i, Points two, long long j, int dim, double side) {
+DEVICE double close_gap(Points one, int i, Points two, int j, int dim, double side) {
     const int shift = max(-1000, min(1000, two.power[j] - one.power[i]));
     const double scale = side * ldexp(1.0, shift), a = one.length[i], b = two.length[j] * abs(scale);
-    const F *p = one.x + i * dim, *q = two.x + j * dim;
+    const F *p = one.x + (long long)i * dim, *q = two.x + (long long)j * dim;
     double square = 0, along = 0;
     LOOP for (int k = 0; k < dim; k++) {
         const double x = p[k], d = fma(-scale, (double)q[k], x);
@@ -42,11 +41,11 @@ DEVICE double close_gap(Points one, long long i, Points two, long long j, int di
     return 0.25 * total;
 }
 
-// Gap and side of a pair from its inner product.
-DEVICE void first_angle(F product, Points one, long long i, Points two, long long j, int dim, F &gap, F &side) {
-    const F inverse1 = one.values[i], inverse2 = two.values[j], rho = product * inverse1 * inverse2, size = abs(rho);
+// Gap and side of a pair from its inner product; whether its angle is to come from `close_gap` instead.
+DEVICE bool first_angle(F product, F inverse1, F inverse2, F &gap, F &side) {
+    const F rho = product * inverse1 * inverse2, size = abs(rho);
     side = rho < 0 ? -1 : 1;
     gap = F(0.5) * (1 - size);
-    if (size > CLOSE) gap = close_gap(one, i, two, j, dim, side);
     if (inverse1 == 0 && inverse2 == 0) gap = 0; // rows at the origin are one point
+    return size > CLOSE;
 }
