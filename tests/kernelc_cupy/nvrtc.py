@@ -1,6 +1,7 @@
 """NVIDIA's run-time compiler, which needs no GPU: CUDA code → machine code of a card, and a report on it."""
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cuda.bindings import nvrtc
@@ -22,12 +23,9 @@ class Report:
 
 def compiled(code: str, card: int, *options: bytes) -> tuple[bytes, Report]:
     """The machine code (a cubin) for a compute capability such as 90, and the report."""
-    program = _checked(nvrtc.nvrtcCreateProgram(code.encode(), b"kernels.cu", 0, [], []))
     given = [f"--gpu-architecture=sm_{card}".encode(), *OPTIONS, b"--ptxas-options=-v", *options]
-    (status,) = nvrtc.nvrtcCompileProgram(program, len(given), given)
-    log = _text(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program).decode().rstrip("\0")
-    assert status == nvrtc.nvrtcResult.NVRTC_SUCCESS, log
-    cubin = _text(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN, program)
+    with _program(code, given) as (program, log):
+        cubin = _text(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN, program)
     names = KERNEL.findall(log)
     parts = KERNEL.split(log)[2::2]  # what follows each name
     registers = {name: int(REGISTERS.search(part)[1]) for name, part in zip(names, parts, strict=True)}
@@ -37,11 +35,21 @@ def compiled(code: str, card: int, *options: bytes) -> tuple[bytes, Report]:
 
 def ptx(code: str) -> str:
     """The code for CUDA's virtual machine, as text."""
+    with _program(code, [b"--gpu-architecture=compute_80", *OPTIONS]) as (program, _):
+        return _text(nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX, program).decode()
+
+
+@contextmanager
+def _program(code, options):
+    """A compiled program and its log; its memory is given back, or hundreds of them would fill a worker's."""
     program = _checked(nvrtc.nvrtcCreateProgram(code.encode(), b"kernels.cu", 0, [], []))
-    given = [b"--gpu-architecture=compute_80", *OPTIONS]
-    (status,) = nvrtc.nvrtcCompileProgram(program, len(given), given)
-    assert status == nvrtc.nvrtcResult.NVRTC_SUCCESS
-    return _text(nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX, program).decode()
+    try:
+        (status,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
+        log = _text(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program).decode().rstrip("\0")
+        assert status == nvrtc.nvrtcResult.NVRTC_SUCCESS, log
+        yield program, log
+    finally:
+        nvrtc.nvrtcDestroyProgram(program)
 
 
 def _checked(answer):
@@ -51,7 +59,8 @@ def _checked(answer):
 
 
 def _text(size, get, program) -> bytes:
-    text = b" " * _checked(size(program))
+    count = _checked(size(program))
+    text = bytes(count + 2)  # NVRTC writes into it: bytes of length 0 and 1 are objects that all of Python shares
     (status,) = get(program, text)
     assert status == nvrtc.nvrtcResult.NVRTC_SUCCESS, status
-    return text
+    return text[:count]
