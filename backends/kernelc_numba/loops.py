@@ -34,7 +34,7 @@ def angles(
     rho_tile: Any, side_tile: Any, inverse_rows: Any, inverse_columns: Any, with_side: bool, square: bool
 ) -> int:
     """Gap, in place of the inner products, and side, or the sign of gap; the number of pairs too close for them."""
-    close = 0
+    close = np.int32(0)  # as wide as a float32: a vector holds as many of one as of the other
     for i in range(rho_tile.shape[0]):
         inverse1 = inverse_rows[i, 0]
         for j in range(rho_tile.shape[1]):
@@ -46,9 +46,9 @@ def angles(
                 side_tile[i, j] = -ONE if rho < ZERO else ONE
             else:
                 rho_tile[i, j] = -gap if rho < ZERO else gap
-            close += size > CLOSEST
+            close = np.int32(close + (size > CLOSEST))
         if square:  # one point
-            close -= rho_tile[i, i] < HALF * (ONE - CLOSEST)
+            close = np.int32(close - (rho_tile[i, i] < HALF * (ONE - CLOSEST)))
             rho_tile[i, i] = ZERO
     return close
 
