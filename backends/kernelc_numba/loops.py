@@ -32,7 +32,7 @@ def maximum(a: Any, b: Any) -> Any:
 @Loop
 def angles(
     rho_tile: Any, side_tile: Any, inverse_rows: Any, inverse_columns: Any, with_side: bool, square: bool
-) -> int:
+) -> np.int32:
     """Gap, in place of the inner products, and side, or the sign of gap; the number of pairs too close for them."""
     close = np.int32(0)  # as wide as a float32: a vector holds as many of one as of the other
     for i in range(rho_tile.shape[0]):
