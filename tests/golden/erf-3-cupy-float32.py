@@ -371,6 +371,7 @@ def gram(x1: Any, x2: Any, get: tuple[str, ...], parameters: dict[str, float], o
 THREADS = 128  # in a block of a kernel that has a thread for each point
 SQUARE = 32  # pairs of points in a row of the square that a block of threads computes
 FULL_MEMORY = "the GPU's memory is full, even for a block of fewer than 64 rows: free some"
+FULL_OF_CUDA = ("CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED")  # said by the driver, and by cuBLAS
 WARNED: set[int] = set()  # cards that were named as slow
 SLOW = 16  # times that double precision is slower than single, from which on a card is not made for it
 
@@ -402,25 +403,41 @@ def device_errors() -> Iterator[None]:
     """What CuPy says of the GPU, as DeviceError."""
     try:
         yield
-    except cupy.cuda.memory.OutOfMemoryError as error:
-        raise DeviceError(f"the GPU's memory is full ({error}): free some, or use smaller inputs") from None
-    except cupy.cuda.compiler.CompileException as error:
-        raise DeviceError(f"CUDA's compiler failed, which may be too old for this GPU: {error}") from None
-    except (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError) as error:
-        reason = str(error)
+    except Exception as error:  # of CuPy's own only some are RuntimeErrors
+        if said := _explained(error):
+            raise DeviceError(said) from None
+        raise
+
+
+def _explained(error: Exception) -> str | None:
+    """What an error of CuPy means, and what to do; None for errors of another kind."""
+    reason = str(error)
+    if memory_is_full(error):
+        return f"the GPU's memory is full ({reason}): free some, or use smaller inputs"
+    if isinstance(error, cupy.cuda.compiler.CompileException):
+        return f"CUDA's compiler failed, which may be too old for this GPU: {reason}"
+    if isinstance(error, cupy.cuda.runtime.CUDARuntimeError | cupy.cuda.driver.CUDADriverError):
         if "NoDevice" in reason or "NO_DEVICE" in reason:
-            raise DeviceError(f"there is no NVIDIA GPU here ({reason}); backend='auto' runs on the CPU") from None
+            return f"there is no NVIDIA GPU here ({reason}); backend='auto' runs on the CPU"
         if "InsufficientDriver" in reason or "UNSUPPORTED_PTX" in reason or "NO_BINARY_FOR_GPU" in reason:
             hint = "update it, or install a CuPy for an older CUDA: cupy-cuda12x in place of cupy-cuda13x"
-            raise DeviceError(f"the GPU's driver is too old for this CuPy ({reason}): {hint}") from None
-        raise DeviceError(f"the GPU failed: {reason}") from None
-    except (ImportError, RuntimeError) as error:  # of CUDA's own libraries, as far as they could not be loaded
-        if isinstance(error, ImportError) or type(error).__name__ == "DynamicLibNotFoundError":
-            hint = "pip install 'cupy-cuda13x[ctk]', or 'cupy-cuda12x[ctk]' for a driver older than 580"
-            raise DeviceError(f"CuPy lacks a library of CUDA ({str(error).splitlines()[0]}): {hint}") from None
-        if type(error).__name__ == "CUBLASError":
-            raise DeviceError(f"the GPU failed in the matrix product: {error}") from None
-        raise
+            return f"the GPU's driver is too old for this CuPy ({reason}): {hint}"
+        return f"the GPU failed: {reason}"
+    lacking = isinstance(error, ImportError) or type(error).__name__ == "DynamicLibNotFoundError"
+    if lacking or (isinstance(error, RuntimeError) and "CUDA headers" in reason):  # which its compiler reads
+        hint = "pip install 'cupy-cuda13x[ctk]', or 'cupy-cuda12x[ctk]' for a driver older than 580"
+        line = reason.partition("\n")[0]
+        return f"CuPy lacks a library of CUDA ({line}): {hint}"
+    if type(error).__name__ == "CUBLASError":
+        return f"the GPU failed in the matrix product: {reason}"
+    return None
+
+
+def memory_is_full(error: Exception) -> bool:
+    """Whether an error says that the GPU has no memory left: CuPy's own, which is no RuntimeError, or one of CUDA's."""
+    if isinstance(error, cupy.cuda.memory.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(name in str(error) for name in FULL_OF_CUDA)
 
 
 def on_device(x: Any) -> bool:
@@ -458,9 +475,8 @@ def attempted(call: Callable[[], Any]) -> Any:
     """What a call gives; None where memory is full, with nothing left of what it had taken before."""
     try:
         return call()
-    except RuntimeError as error:
-        full = isinstance(error, cupy.cuda.memory.OutOfMemoryError) or "CUBLAS_STATUS_ALLOC_FAILED" in str(error)
-        if not full:
+    except (MemoryError, RuntimeError) as error:
+        if not memory_is_full(error):
             raise
     return None  # by now the error is gone, which held the arrays of all functions that it came through
 

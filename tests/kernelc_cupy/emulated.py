@@ -42,8 +42,9 @@ def emulated() -> ModuleType:
     cupy = ModuleType("cupy")
     cupy.__spec__ = ModuleSpec("cupy", None)
     cupy.limit = float("inf")
-    names = ("OutOfMemoryError", "CompileException", "CUDARuntimeError", "CUDADriverError")
-    errors = {name: type(name, (RuntimeError,), {}) for name in names}
+    bases = {"OutOfMemoryError": MemoryError, "CompileException": Exception}  # as CuPy's own
+    bases |= dict.fromkeys(("CUDARuntimeError", "CUDADriverError"), RuntimeError)
+    errors = {name: type(name, (base,), {}) for name, base in bases.items()}
 
     def new(make):
         def made(shape, *rest, **options):
