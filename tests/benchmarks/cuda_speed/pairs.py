@@ -1,0 +1,45 @@
+"""What the kernels of pairs execute for one pair, counted in their machine code."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from cuda_speed.paths import Block, Loop, UnknownPathError, stores_in, usual
+from cuda_speed.sass import Instruction, unit
+
+EACH = 4  # pairs of a thread: its block of 32 x 8 threads has 32 x 32 of them
+KINDS = {"nngp": 1, "ntk": 1, "both": 2}
+
+
+def of_pair(code: list[Instruction], kind: str, repeats: list[int], mirrored: bool) -> Counter[str]:
+    """Opcode → executions for one pair in `layers_*` or `table_*`; repeats: trips of the loops over repeated layers.
+
+    A loop that stores results does so for all pairs of the thread: that says how often it is run, unrolled or not.
+    """
+    stored = EACH * KINDS[kind]
+
+    def trips(loop: Loop) -> int:
+        if loop.rank is not None:  # the compiler may have written all of it twice, for one case and another
+            if not repeats or loop.ranked % len(repeats):
+                raise UnknownPathError(f"{loop.ranked} loops that store nothing, and {len(repeats)} repeated layers")
+            return repeats[loop.rank % len(repeats)]
+        stores = stores_in(loop.trip)
+        if stored % stores:
+            raise UnknownPathError(f"a loop with {stores} stores a trip, of {stored}")
+        return stored // stores
+
+    return shared_out(usual(code, trips, stored * (1 + mirrored)))
+
+
+def of_idle_pair(code: list[Instruction]) -> Counter[str]:
+    """Opcode → executions in `*_again`, the kernel of pairs that ask for more care, for one pair that does not."""
+
+    def works(block: Block) -> bool:
+        return any(i.name == "STG" or unit(i.opcode) == "double" or i.calls or i.name == "FMUL" for i in block.code)
+
+    return shared_out(usual(code, lambda loop: EACH, skip=works))
+
+
+def shared_out(total: Counter[str]) -> Counter[str]:
+    """A thread's executions, for one of its pairs."""
+    return Counter({opcode: n / EACH for opcode, n in total.items()})  # type: ignore[misc]
