@@ -10,7 +10,7 @@ settings.load_profile("unhurried")
 
 os.environ.setdefault("KERNELC_BACKEND", "numexpr")  # "auto", where a test names none: Numba would compile for minutes
 
-collect_ignore_glob = ["golden/*", "benchmarks/bench_gpu.py"]  # generated modules, compared as text; needs CuPy
+collect_ignore_glob = ["golden/*"]  # generated modules, compared as text
 
 
 def pytest_addoption(parser):

@@ -1,133 +1,142 @@
 """Throughput on a GPU: kernelc's CuPy backend against straightforward CuPy, PyTorch and JAX, in one run on one card.
 
-    python tests/benchmarks/bench_gpu.py [--n 30000] [--d 100] [--rounds 5]
+    python tests/benchmarks/bench_gpu.py [--markdown] [--n 30000] [--d 100] [--rounds 5] [--small]
 
-Times are of CUDA events, the median of the rounds, contenders in turns. The product X Xᵀ is timed by itself and
-subtracted; of K(X) kernelc computes the upper half, and so half of the product, which is what is subtracted from its
-time. The limit is that of one read and one write of an entry by the card's memory bandwidth, as a copy of a matrix
-reaches it in the same run. "times as fast" is of whole times, the product included. PyTorch and JAX are left out where
-they are not installed.
+Each contender has a process of its own and computes the same matrices in the same dtype, its points on the card; the
+first call is not timed, and the sequence of contenders is run twice. "without the product": what kernelc's own kernels
+take, by events around each of them; for the others, the whole without the time of the product alone. Limits are
+measured in the same run: that of bandwidth is one read and one write of every entry, as a copy reaches it; that of
+double precision (DP) the rate of a kernel of nothing but FMA, and an entry's operations are counted in the machine code
+that this card gets (nvidia-cuda-nvdisasm reads it). "times as fast" is of whole times, the product included. Who has no
+room for n points says so, and is compared at half as many. PyTorch and JAX are left out where they are not installed.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import json
+import subprocess
+import sys
 from importlib.util import find_spec
 from typing import Any
 
-import cupy as cp
-import numpy as np
-from rich.console import Console
-from rich.table import Table
+from cuda_speed.cases import CONTENDERS, FEWEST, Case, cases
+from cuda_speed.report import ACCURACY, HOST, SPEED, Limits, again, lines, median, verdicts
+from speed.tables import show
 
-import kernelc
-
-BIAS = '{ dense = { W_std = "sqrt(2)", b_std = 0.1 } }'
-LAYERWISE = f"""
-schema = 1
-name = "relu-bias-3"
-[network]
-layers = [{BIAS}, {{ repeat = 3, layers = ["relu", {BIAS}] }}]
-"""
+PASSES = 2
+Results = dict[str, dict[str, Any]]
 
 
-def plain_relu(xp: Any, x: Any, b: float, depth: int = 3) -> Any:
-    """The textbook recursion for the ReLU NTK on whole matrices, in any array library: one pass for every operation."""
-    q = 2 * (x * x).sum(1) / x.shape[1] + b * b
-    nngp = 2 * (x @ x.T) / x.shape[1] + b * b
-    ntk = nngp
-    for _ in range(depth):
-        root = q**0.5
-        size = root[:, None] * root[None, :]
-        rho = (nngp / size).clip(-1, 1)
-        theta = xp.arccos(rho)
-        dot = (np.pi - theta) / (2 * np.pi)
-        nngp = 2 * size * ((1 - rho * rho) ** 0.5 + rho * (np.pi - theta)) / (2 * np.pi) + b * b
-        ntk = nngp + 2 * ntk * dot
-        q = q + b * b
-    return ntk
+def ask(name: str, kind: str, asked: list[Case], rounds: int) -> list[dict[str, Any]]:
+    """What a contender's worker answers for each case; where it dies, the rest says so."""
+    jobs = [{"kind": kind, "case": case.to_json(), "rounds": rounds} for case in asked]
+    command = [sys.executable, __file__, "--worker", name]
+    done = subprocess.run(command, input=json.dumps(jobs), capture_output=True, text=True)
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    last = (done.stderr.strip().splitlines() or ["no answer"])[-1]
+    return found + [{"error": last[:200]}] * (len(jobs) - len(found))
 
 
-def contenders(x: np.ndarray, b: float, ours: Any) -> dict[str, Callable[[], Any]]:
-    """Calls that compute one matrix each, from points that are on the card."""
-    on_card = cp.asarray(x)
-    blocks = ours.module.prepared(on_card, None, {}, ("ntk",))._blocks()
-    calls: dict[str, Callable[[], Any]] = {
-        "product": lambda: on_card @ on_card.T,
-        "product of kernelc": lambda: [on_card[i] @ on_card[j].T for i, j in blocks],
-        "kernelc": lambda: ours(on_card),
-        "CuPy": lambda: plain_relu(cp, on_card, b),
-    }
-    if find_spec("torch"):
-        import torch
-
-        held = torch.as_tensor(x, device="cuda")
-        calls["PyTorch"] = lambda: (plain_relu(torch, held, b), torch.cuda.synchronize())
-    if find_spec("jax"):
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
-        compiled, there = jax.jit(lambda z: plain_relu(jax.numpy, z, b)), jax.device_put(x)
-        calls["JAX, jit"] = lambda: compiled(there).block_until_ready()
-    return calls
+def present() -> list[str]:
+    """The contenders that are installed."""
+    needs = {"PyTorch": "torch", "JAX": "jax"}
+    return [name for name in CONTENDERS if name not in needs or find_spec(needs[name])]
 
 
-def seconds(call: Callable[[], Any]) -> float:
-    """The time of one call on the card."""
-    start, end = cp.cuda.Event(), cp.cuda.Event()
-    cp.cuda.Device().synchronize()
-    start.record()
-    call()
-    cp.cuda.Device().synchronize()
-    end.record()
-    end.synchronize()
-    return float(cp.cuda.get_elapsed_time(start, end)) / 1e3
+def merged(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
+    """Both passes of a contender; a failure in one is a failure."""
+    if "error" in one or "error" in two:
+        return one if "error" in one else two
+    return {key: one[key] + two[key] for key in one}
 
 
-def measured(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """The median time of every call, in turns; what has no room is left out."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(rounds + 1):
-        for name, call in calls.items():
-            try:
-                spent = seconds(call)
-            except Exception as error:  # out of memory, of whichever library
-                print(f"{name}: {type(error).__name__}")
-                continue
-            times[name] += [spent] if turn else []  # the first compiles
-            cp.get_default_memory_pool().free_all_blocks()
-    return {name: float(np.median(spent)) for name, spent in times.items() if spent}
+def measured(names: list[str], asked: list[Case], rounds: int) -> list[Results]:
+    """Contender → its times, for every case; contenders in turns, and all of that again."""
+    found: list[Results] = [{} for _ in asked]
+    for _ in range(PASSES):
+        for name in names:
+            print(f"measuring {name}", file=sys.stderr)
+            for results, answer in zip(found, ask(name, "time", asked, rounds), strict=True):
+                results[name] = merged(results[name], answer) if name in results else answer
+    return found
+
+
+def with_smaller(asked: list[Case], names: list[str], rounds: int) -> list[tuple[Case, Results]]:
+    """Every case, and again with half as many points for who had no room, until all have."""
+    found = []
+    waiting = [(names, asked)]
+    while waiting:
+        who, those = waiting.pop(0)
+        for case, results in zip(those, measured(who, those, rounds), strict=True):
+            found.append((case, results))
+            if (full := again(results)) and case.smaller().n >= FEWEST:
+                others = [name for name in full if name not in ("product", "kernelc")]
+                waiting.append((["product", "kernelc", *others], [case.smaller()]))
+    return sorted(found, key=lambda pair: (asked.index(pair[0].of(asked[0].n)), -pair[0].n))
+
+
+def report(options: argparse.Namespace) -> None:
+    """Measure, and print the tables."""
+    asked = cases(options.n, options.d)
+    about, found = ask("kernelc", "machine", asked[:1], 1)[0], ask("kernelc", "limits", asked[-1:], options.rounds)[0]
+    print(", ".join(f"{key} {value}" for key, value in about.items()))
+    if "error" in about or "error" in found:
+        sys.exit(f"no measurement: {about.get('error') or found['error']}")
+    limits = Limits(found["copy"], found["double"])
+    rates = 2e-12 / limits.copy, 2e-12 * limits.double
+    print("measured here: a copy {:.3g} TB/s (read and written), DP FMA {:.3g} TFLOP/s".format(*rates))
+    ones = [case for case in asked if case.one]
+    accuracy = zip(ones, ask("kernelc", "accuracy", ones, 1), strict=True)
+    values = [[_title(case), case.dtype, _number(answer)] for case, answer in accuracy]
+    show("Accuracy against NumPy in double precision, relative to √(K_ii K_jj)", ACCURACY, [values], options.markdown)
+    counts = dict(zip(asked, ask("kernelc", "double", asked, 1), strict=True))
+    results = with_smaller(asked, present(), options.rounds)
+    for case, result in results:
+        result["kernelc"] |= {"double": counts[case.of(options.n)].get("double")}
+    show(f"d = {options.d}", SPEED, [lines(case, result, limits) for case, result in results], options.markdown)
+    for case, result in results:
+        print("\n".join(f"* {said}" for said in verdicts(case, result, limits)))
+    for case, answer in counts.items():
+        if case.dtype == "float64" and "error" in answer:
+            print(f"* operations of {_title(case)}, {case.call}, not counted: {answer['error']}")
+    on_host = [case.of(options.host) for case in asked if case.one and case.activation == "relu"]
+    answers = ask("kernelc", "host", on_host, options.rounds)
+    show("Arrays of the host", HOST, [[_host(c, a) for c, a in zip(on_host, answers, strict=True)]], options.markdown)
+
+
+def _title(case: Case) -> str:
+    return f"{case.activation}, {case.way}"
+
+
+def _number(answer: dict[str, Any]) -> str:
+    return answer.get("error") or f"{answer['differs']:.1e}"
+
+
+def _host(case: Case, answer: dict[str, Any]) -> list[str]:
+    start = [_title(case), case.dtype, str(case.n)]
+    if "error" in answer:
+        return [*start, answer["error"], "", ""]
+    whole, copy = median(answer), median({"seconds": answer["copy"]})
+    return [*start, f"{whole:.4g}", f"{copy:.4g}", f"{whole / copy:.2f}"] if whole and copy else start
 
 
 def main() -> None:
-    """Print one table for each dtype and kind of kernel."""
+    """Read the options; `--worker` is for this program itself."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("n", 30_000), ("d", 100), ("rounds", 5)):
+    for name, default in (("n", 30_000), ("d", 100), ("rounds", 5), ("host", 30_000)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--markdown", action="store_true", help="tables for docs/benchmarks.md")
+    parser.add_argument("--small", action="store_true", help="a dry run of a minute: its figures say nothing")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    card = cp.cuda.runtime.getDeviceProperties(0)["name"].decode()
-    print(
-        f"{card}, CuPy {cp.__version__}, driver {cp.cuda.runtime.driverGetVersion()}, n = {options.n}, d = {options.d}"
-    )
-    for dtype in ("float32", "float64"):
-        x = np.random.default_rng(0).standard_normal((options.n, options.d)).astype(dtype)
-        for kind, b, net in (("collapsed", 0.0, "relu-3"), ("layerwise", 0.1, kernelc.loads(LAYERWISE))):
-            ours = kernelc.compile(net, backend="cupy", dtype=dtype)
-            a, out = cp.empty((options.n, options.n), dtype), cp.empty((options.n, options.n), dtype)
-            limit = measured({"copy": lambda a=a, out=out: cp.copyto(out, a)}, options.rounds)["copy"]
-            del a, out
-            found = measured(contenders(x, b, ours), options.rounds)
-            table = Table("contender", "s", "entries/s", "without the product", "of the bandwidth limit", "kernelc is")
-            for name, spent in found.items():
-                if name.startswith("product"):
-                    table.add_row(name, f"{spent:.4f}")
-                    continue
-                rest = spent - found["product of kernelc" if name == "kernelc" else "product"]
-                times = f"{spent / found['kernelc']:.1f} times as fast" if "kernelc" in found else ""
-                row = (name, f"{spent:.4f}", f"{options.n**2 / spent:.3g}", f"{rest:.4f}", f"{limit / rest:.0%}", times)
-                table.add_row(*row)
-            Console().print(f"{kind} ReLU NTK of depth 3, {dtype}", table)
+    if options.worker:
+        from cuda_speed.worker import main as work
+
+        return work(options.worker)
+    if options.small:
+        options.n, options.host, options.rounds = 2000, 2000, 2
+    return report(options)
 
 
 if __name__ == "__main__":

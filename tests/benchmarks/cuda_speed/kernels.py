@@ -8,10 +8,9 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import kernelc
-from cuda_speed.pairs import of_idle_pair, of_pair
+from cuda_speed.pairs import of_idle_pair, of_pair, repeats
 from cuda_speed.sass import Instruction, disassembled
 from kernelc.lowering import lower
 from kernelc_cupy.source import CudaSource
@@ -47,11 +46,6 @@ class Kernels:
     def idle(self, name: str) -> Counter[str]:
         """What the kernel that is run after it executes for a pair that it has nothing to do for."""
         return of_idle_pair(self.code[f"{name}_again"])
-
-
-def repeats(program: Any) -> list[int]:
-    """The trips of the loops over repeated layers of a program."""
-    return [block.count for block in program.blocks if block.count > 1]
 
 
 @cache

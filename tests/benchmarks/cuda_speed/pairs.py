@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from cuda_speed.paths import Block, Loop, UnknownPathError, stores_in, usual
 from cuda_speed.sass import Instruction, unit
@@ -38,6 +39,11 @@ def of_idle_pair(code: list[Instruction]) -> Counter[str]:
         return any(i.name == "STG" or unit(i.opcode) == "double" or i.calls or i.name == "FMUL" for i in block.code)
 
     return shared_out(usual(code, lambda loop: EACH, skip=works))
+
+
+def repeats(program: Any) -> list[int]:
+    """The trips of the loops over repeated layers of a program."""
+    return [block.count for block in program.blocks if block.count > 1]
 
 
 def shared_out(total: Counter[str]) -> Counter[str]:
