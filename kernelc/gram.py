@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -83,7 +83,7 @@ class CompiledKernel:
         """(rows, columns, block) for blocks that cover the matrix, which is never held as a whole."""
         pairs = self._prepared(x1, x2, get, parameters)
         # copies: a block below the diagonal is the mirror image of one above, which the caller may have changed
-        return ((i, j, values[get].copy(order="C")) for i, j, values in self._blocks(pairs, get))
+        return self._blocks(pairs, get, _copied)
 
     def matvec(
         self, x1: ArrayLike, x2: ArrayLike | None, v: ArrayLike, get: str = "ntk", **parameters: float
@@ -92,7 +92,9 @@ class CompiledKernel:
         vector: Any = np.asarray(v) if namespace(v) is np else v
         pairs = self._prepared(x1, x2, get, parameters)
         n, m = pairs.shape
-        if vector.dtype.kind not in "biuf" or not bool((abs(vector) < np.inf).all()):
+        with self._checked(get), _at(vector):
+            finite = vector.dtype.kind in "biuf" and bool((abs(vector) < np.inf).all())
+        if not finite:
             raise InputError(f"v: expected finite real numbers, found an array of dtype {vector.dtype}")
         if vector.ndim not in (1, 2) or len(vector) != m:
             raise InputError(f"v: expected shape ({m},) or ({m}, k), found {vector.shape}")
@@ -101,16 +103,19 @@ class CompiledKernel:
                 return cast(NDArray[Any], pairs.product(vector, get))
         out = np.zeros((n, *vector.shape[1:]), dtype=self.module.F)
         for i, j, values in self._blocks(pairs, get):
-            out[i] += values[get] @ vector[j]
+            out[i] += values @ vector[j]
         return out
 
     def _prepared(self, x1: ArrayLike, x2: ArrayLike | None, get: str, parameters: Mapping[str, float]) -> Any:
         given = self._inner(parameters)
         return self._run(get, lambda module: module.prepared(x1, x2, given, _single(get)))
 
-    def _blocks(self, pairs: Any, get: str) -> Iterator[tuple[slice, slice, Any]]:
+    def _blocks(
+        self, pairs: Any, get: str, taken: Callable[[Any], Any] = lambda block: block
+    ) -> Iterator[tuple[slice, slice, Any]]:
         with self._checked(get):
-            yield from pairs.blocks()
+            for i, j, values in pairs.blocks():
+                yield i, j, taken(values[get])
 
     def save(self, path: str | Path) -> None:
         """Write the module's text to a file, whole or not at all."""
@@ -153,6 +158,24 @@ class CompiledKernel:
             if type(error).__name__ != "DeviceError":  # a class of the module's own
                 raise
             raise BackendError(str(error)) from None
+        except MemoryError as error:
+            if type(error).__module__.split(".")[0] != "cupy":
+                raise
+            raise BackendError(f"the GPU's memory is full ({error}): free some") from None
+
+
+def _at(array: Any) -> Any:
+    """A context in which the device that an array is on is the current one."""
+    return nullcontext() if namespace(array) is np else array.device
+
+
+def _copied(block: Any) -> Any:
+    """A copy, on the same device. It is there when this returns: the block's memory may be another stream's next."""
+    with _at(block):
+        copy, library = block.copy(order="C"), namespace(block)
+        if library is not np:
+            library.cuda.get_current_stream().synchronize()
+        return copy
 
 
 def _single(get: object) -> tuple[str]:

@@ -129,6 +129,16 @@ def attempted(call: Callable[[], Any]) -> Any:
     return None  # by now the error is gone, which held the arrays of all functions that it came through
 
 
+def host_memory(size: int) -> Any:
+    """Memory of the host that the device writes to by itself; where the host has none left, memory that it does not."""
+    try:
+        return cupy.cuda.alloc_pinned_memory(size)
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        if "cudaErrorMemoryAllocation" not in str(error):
+            raise
+        return bytearray(size)
+
+
 def expect_device(array: Any, device: Any, name: str) -> None:
     """Raise DeviceError where an array is on another device."""
     if on_device(array) and array.device.id != device.id:

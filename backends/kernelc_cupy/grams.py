@@ -25,6 +25,7 @@ from kernelc_cupy.device import (
     device_of,
     expect_device,
     for_each,
+    host_memory,
     launch,
     on_device,
 )
@@ -88,9 +89,13 @@ class Gram:
             finished(i, j)
 
     def blocks(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
-        """(rows, columns, kernels) for blocks that cover the matrix; of a symmetric one half is computed."""
-        for i, j, values in self._each(self._blocks()) if on_device(self.one.x) else self._on_host(self._blocks()):
-            values = {name: value.copy() for name, value in values.items()}
+        """(rows, columns, kernels) for blocks that cover the matrix, which hold until the next; of a symmetric one half
+        is computed.
+        """
+        on_host = not on_device(self.one.x)
+        for i, j, values in self._on_host(self._blocks()) if on_host else self._each(self._blocks()):
+            if not on_host:
+                self._refuse_overflow()
             yield i, j, values
             if self.mirrored and i != j:
                 yield j, i, {name: value.T for name, value in values.items()}
@@ -105,6 +110,7 @@ class Gram:
                 out[i] += values[get] @ vector[j]
                 if self.mirrored and i != j:
                     out[j] += values[get].T @ vector[i]
+            self._refuse_overflow()
             return out if on_device(self.one.x) else cupy.asnumpy(out)
 
     def _blocks(self) -> list[Block]:
@@ -114,9 +120,7 @@ class Gram:
     def _each(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """The blocks one after the other, on the device."""
         for block in blocks:
-            for i, j, values in self._split(*block, nullcontext()):
-                self._refuse_overflow()
-                yield i, j, values
+            yield from self._split(*block, nullcontext())
 
     def _split(self, i: slice, j: slice, stream: Any) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """A block in new memory, or in four parts where there is not enough. Whoever takes it has their own device and
@@ -188,8 +192,8 @@ class Gram:
         return True
 
     def _refuse_overflow(self) -> None:
-        with self.device:
-            first = int(self.bad[0])
+        with device_errors(), self.device:
+            first = int(self.bad[0])  # which waits for the current stream, and hears of what failed on it
         if first != FULL:
             raise ValueError(
                 f"rows {first >> 32} and {first % 2**32} of the inputs are out of the domain: their "
@@ -200,7 +204,7 @@ class Gram:
         """Blocks in NumPy arrays, which hold until the next: one is copied while the next is computed."""
         with device_errors(), self.device:
             lanes = [Lane(stream) for stream in streams(self.device.id, threading.get_ident())]
-        try:
+        with lanes[0], lanes[1]:  # whoever takes the blocks may stop early
             for k, block in enumerate(blocks):
                 lane = lanes[k % 2]
                 for i, j, values in self._split(*block, lane.stream):
@@ -209,27 +213,31 @@ class Gram:
                         lane.send(i, j, values)
             for lane in (lanes[len(blocks) % 2], lanes[1 - len(blocks) % 2]):
                 yield from lane.arrived()
-        finally:  # whoever takes the blocks may stop early
-            for lane in lanes:
-                lane.wait()
         self._refuse_overflow()
 
 
 class Lane:
-    """A stream, and memory of the host that the device can write to by itself."""
+    """A stream, and memory of the host that the device can write to by itself. At the end of ``with`` it is waited for,
+    also after an error: until then the device reads panels and writes to that memory.
+    """
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
         self.room: dict[str, Any] = {}
         self.sent: Any = None
 
+    def __enter__(self) -> "Lane":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wait()
+
     def send(self, i: slice, j: slice, values: dict[str, Any]) -> None:
         """Begin to copy a block to the host."""
         held = {}
         for name, value in values.items():
             if self.room.get(name) is None or self.room[name].size < value.size:
-                memory = cupy.cuda.alloc_pinned_memory(max(value.nbytes, 1))
-                self.room[name] = np.frombuffer(memory, F, value.size)
+                self.room[name] = np.frombuffer(host_memory(value.nbytes), F, value.size)
             held[name] = self.room[name][: value.size].reshape(value.shape)
             value.data.copy_to_host_async(ctypes.c_void_p(held[name].ctypes.data), value.nbytes, self.stream)
         self.sent = i, j, held, values  # the device's arrays live until the copy is done

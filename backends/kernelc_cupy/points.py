@@ -105,8 +105,12 @@ class Rows:
         return np.vstack([cupy.asnumpy(a) for a in (panel.norms[:1], panel.ends, panel.seen)])
 
     def _like_x(self, value: Any) -> Any:
-        with device_of(self.x):
-            return cupy.asarray(value) if on_device(self.x) else value
+        if not on_device(self.x):
+            return value
+        with device_errors(), device_of(self.x):
+            value = cupy.asarray(value)
+            cupy.cuda.get_current_stream().synchronize()  # what is returned is there, whichever stream goes on with it
+        return value
 
     def panel(self, rows: slice) -> Panel:
         """Some rows on the device; kept there while there is room."""
@@ -114,14 +118,15 @@ class Rows:
         if key in self.kept:
             return self.kept[key]
         panel = Panel(self.x[rows], self.parameters)
-        cupy.cuda.get_current_stream().synchronize()  # other streams use it too
+        cupy.cuda.get_current_stream().synchronize()  # other streams use it too, and the parameters
         if sum(p.size() for p in self.kept.values()) + panel.size() < self.room:
             self.kept[key] = panel
         return panel
 
 
 def give_back(*kept: dict[Any, Any]) -> None:
-    """Free what is kept on the device without need."""
+    """Free what is kept on the current device without need."""
+    cupy.cuda.Device().synchronize()  # one stream may still read what is to be another's memory
     for panels_of_rows in kept:
         panels_of_rows.clear()
     cupy.get_default_memory_pool().free_all_blocks()

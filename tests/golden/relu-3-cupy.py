@@ -418,6 +418,16 @@ def attempted(call: Callable[[], Any]) -> Any:
     return None  # by now the error is gone, which held the arrays of all functions that it came through
 
 
+def host_memory(size: int) -> Any:
+    """Memory of the host that the device writes to by itself; where the host has none left, memory that it does not."""
+    try:
+        return cupy.cuda.alloc_pinned_memory(size)
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        if "cudaErrorMemoryAllocation" not in str(error):
+            raise
+        return bytearray(size)
+
+
 def expect_device(array: Any, device: Any, name: str) -> None:
     """Raise DeviceError where an array is on another device."""
     if on_device(array) and array.device.id != device.id:
@@ -515,8 +525,12 @@ class Rows:
         return np.vstack([cupy.asnumpy(a) for a in (panel.norms[:1], panel.ends, panel.seen)])
 
     def _like_x(self, value: Any) -> Any:
-        with device_of(self.x):
-            return cupy.asarray(value) if on_device(self.x) else value
+        if not on_device(self.x):
+            return value
+        with device_errors(), device_of(self.x):
+            value = cupy.asarray(value)
+            cupy.cuda.get_current_stream().synchronize()  # what is returned is there, whichever stream goes on with it
+        return value
 
     def panel(self, rows: slice) -> Panel:
         """Some rows on the device; kept there while there is room."""
@@ -524,14 +538,15 @@ class Rows:
         if key in self.kept:
             return self.kept[key]
         panel = Panel(self.x[rows], self.parameters)
-        cupy.cuda.get_current_stream().synchronize()  # other streams use it too
+        cupy.cuda.get_current_stream().synchronize()  # other streams use it too, and the parameters
         if sum(p.size() for p in self.kept.values()) + panel.size() < self.room:
             self.kept[key] = panel
         return panel
 
 
 def give_back(*kept: dict[Any, Any]) -> None:
-    """Free what is kept on the device without need."""
+    """Free what is kept on the current device without need."""
+    cupy.cuda.Device().synchronize()  # one stream may still read what is to be another's memory
     for panels_of_rows in kept:
         panels_of_rows.clear()
     cupy.get_default_memory_pool().free_all_blocks()
@@ -593,9 +608,13 @@ class Gram:
             finished(i, j)
 
     def blocks(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
-        """(rows, columns, kernels) for blocks that cover the matrix; of a symmetric one half is computed."""
-        for i, j, values in self._each(self._blocks()) if on_device(self.one.x) else self._on_host(self._blocks()):
-            values = {name: value.copy() for name, value in values.items()}
+        """(rows, columns, kernels) for blocks that cover the matrix, which hold until the next; of a symmetric one half
+        is computed.
+        """
+        on_host = not on_device(self.one.x)
+        for i, j, values in self._on_host(self._blocks()) if on_host else self._each(self._blocks()):
+            if not on_host:
+                self._refuse_overflow()
             yield i, j, values
             if self.mirrored and i != j:
                 yield j, i, {name: value.T for name, value in values.items()}
@@ -610,6 +629,7 @@ class Gram:
                 out[i] += values[get] @ vector[j]
                 if self.mirrored and i != j:
                     out[j] += values[get].T @ vector[i]
+            self._refuse_overflow()
             return out if on_device(self.one.x) else cupy.asnumpy(out)
 
     def _blocks(self) -> list[Block]:
@@ -619,9 +639,7 @@ class Gram:
     def _each(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """The blocks one after the other, on the device."""
         for block in blocks:
-            for i, j, values in self._split(*block, nullcontext()):
-                self._refuse_overflow()
-                yield i, j, values
+            yield from self._split(*block, nullcontext())
 
     def _split(self, i: slice, j: slice, stream: Any) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """A block in new memory, or in four parts where there is not enough. Whoever takes it has their own device and
@@ -693,8 +711,8 @@ class Gram:
         return True
 
     def _refuse_overflow(self) -> None:
-        with self.device:
-            first = int(self.bad[0])
+        with device_errors(), self.device:
+            first = int(self.bad[0])  # which waits for the current stream, and hears of what failed on it
         if first != FULL:
             raise ValueError(
                 f"rows {first >> 32} and {first % 2**32} of the inputs are out of the domain: their "
@@ -705,7 +723,7 @@ class Gram:
         """Blocks in NumPy arrays, which hold until the next: one is copied while the next is computed."""
         with device_errors(), self.device:
             lanes = [Lane(stream) for stream in streams(self.device.id, threading.get_ident())]
-        try:
+        with lanes[0], lanes[1]:  # whoever takes the blocks may stop early
             for k, block in enumerate(blocks):
                 lane = lanes[k % 2]
                 for i, j, values in self._split(*block, lane.stream):
@@ -714,27 +732,31 @@ class Gram:
                         lane.send(i, j, values)
             for lane in (lanes[len(blocks) % 2], lanes[1 - len(blocks) % 2]):
                 yield from lane.arrived()
-        finally:  # whoever takes the blocks may stop early
-            for lane in lanes:
-                lane.wait()
         self._refuse_overflow()
 
 
 class Lane:
-    """A stream, and memory of the host that the device can write to by itself."""
+    """A stream, and memory of the host that the device can write to by itself. At the end of ``with`` it is waited for,
+    also after an error: until then the device reads panels and writes to that memory.
+    """
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
         self.room: dict[str, Any] = {}
         self.sent: Any = None
 
+    def __enter__(self) -> "Lane":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wait()
+
     def send(self, i: slice, j: slice, values: dict[str, Any]) -> None:
         """Begin to copy a block to the host."""
         held = {}
         for name, value in values.items():
             if self.room.get(name) is None or self.room[name].size < value.size:
-                memory = cupy.cuda.alloc_pinned_memory(max(value.nbytes, 1))
-                self.room[name] = np.frombuffer(memory, F, value.size)
+                self.room[name] = np.frombuffer(host_memory(value.nbytes), F, value.size)
             held[name] = self.room[name][: value.size].reshape(value.shape)
             value.data.copy_to_host_async(ctypes.c_void_p(held[name].ctypes.data), value.nbytes, self.stream)
         self.sent = i, j, held, values  # the device's arrays live until the copy is done

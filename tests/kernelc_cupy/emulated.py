@@ -44,7 +44,7 @@ def emulated() -> ModuleType:
     cupy.limit = float("inf")
     bases = {"OutOfMemoryError": MemoryError, "CompileException": Exception}  # as CuPy's own
     bases |= dict.fromkeys(("CUDARuntimeError", "CUDADriverError"), RuntimeError)
-    errors = {name: type(name, (base,), {}) for name, base in bases.items()}
+    errors = {name: type(name, (base,), {"__module__": "cupy"}) for name, base in bases.items()}
 
     def new(make):
         def made(shape, *rest, **options):

@@ -176,6 +176,15 @@ def test_what_a_failed_attempt_had_taken_is_free_again(k, truth, cupy, meter, ge
     assert meter.live == before
 
 
+@pytest.mark.usefixtures("small_blocks")
+def test_a_host_that_pins_no_more_memory_gives_other_memory(k, truth, cupy, monkeypatch):
+    def full(_):
+        raise cupy.cuda.runtime.CUDARuntimeError("cudaErrorMemoryAllocation: out of memory")
+
+    monkeypatch.setattr(cupy.cuda, "alloc_pinned_memory", full)
+    close(k(X), truth(X))
+
+
 def test_one_point_and_no_memory(k, cupy, monkeypatch):
     monkeypatch.setattr(cupy, "limit", 0)
     with pytest.raises(BackendError, match="the GPU's memory is full"):
@@ -187,8 +196,9 @@ def test_whoever_takes_blocks_keeps_their_device(k, cupy):
     x = cupy.asarray(X)
     with Card(1):
         tiles = k.tiles(x)
-        for _ in tiles:
+        for _, _, tile in tiles:
             assert Card.current == 1
+            assert tile.device.id == 0
             break
         tiles.close()
         assert Card.current == 1
