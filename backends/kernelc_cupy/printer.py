@@ -12,7 +12,7 @@ from kernelc.errors import LoweringError
 from kernelc.printing import Constants, Printer, Statement, double_double
 from kernelc.program import Instr
 
-CALL = re.compile(r"(\w+)\.(\w+)\(")  # of a table, in an instruction's callee
+CALL = re.compile(r"(\w+)\.(\w+)\(")  # of an attachment, in an instruction's callee
 PARTS = {"{0}[0]": "{0}.gap", "{0}[1]": "{0}.side"}  # of what its `angle` gives
 
 
@@ -73,12 +73,12 @@ class CudaPrinter(Printer):
         return super().call(instr, args)
 
     def table(self, instr: Instr, args: list[str]) -> str:
-        """A call of a table; from the features of its points rather than their standard deviations."""
+        """A call of an attachment; from what it kept of the points rather than their standard deviations."""
         if not (match := CALL.match(instr.callee)):
             return PARTS[instr.callee].format(*args)
         name, function = match.groups()
         one, two = (features(name, s) + which for s, which in zip(instr.args[2:], "12", strict=True))
-        return f"table_{function}<{name}>({args[0]}, {args[1]}, {one}, {two}, p)"
+        return f"{name}::{function}<REFINE>({args[0]}, {args[1]}, {one}, {two}, p, asks)"
 
 
 class RowPrinter(CudaPrinter):
@@ -92,18 +92,18 @@ class RowPrinter(CudaPrinter):
         return f"R({text})" if op in ("atan2", "min", "max", "ratio", "sqrt", "where") else text
 
     def table(self, instr: Instr, args: list[str]) -> str:
-        """A call of a table; in double precision."""
+        """A call of an attachment; in double precision."""
         name, function = instr.callee.split("(")[0].split(".")
-        return f"R(table_{function}<{name}>(lead(R({args[0]})), p))"
+        return f"R({name}::{function}(lead(R({args[0]})), p))"
 
 
-def features(table: str, s: str | Expr) -> str:
-    """The name of a table's features of a point, but for the 1 or 2 at its end; ``s``: what its s1 or s2 is called."""
-    return f"{table}_{s[:-1]}" if isinstance(s, str) else table + re.sub(r"\W", "_", f"_{s}_")
+def features(name: str, s: str | Expr) -> str:
+    """The name of what is kept of a point for an attachment, but for its 1 or 2; ``s``: what its s1 or s2 is called."""
+    return f"{name}_{s[:-1]}" if isinstance(s, str) else name + re.sub(r"\W", "_", f"_{s}_")
 
 
 def assignment(statement: Statement, kind: str) -> str:
     """``const F name = ...;``."""
-    if statement.text.startswith("table_angle<"):
+    if "::angle<" in statement.text:
         kind = "Angle"
     return f"const {'bool' if statement.logical else kind} {statement.name} = {statement.text};"

@@ -12,6 +12,7 @@ from kernelc_cupy.embedding import own_text
 from kernelc_cupy.legalize import legalize
 from kernelc_cupy.printer import CudaConstants, CudaPrinter, RowPrinter, assignment
 
+WORD = re.compile(r"\w+")
 ROW_STATE = "R &q, R &ntk, Scalars p, F *saved, long long n, double *seen"
 PAIR = "template <bool NTK, bool REFINE> DEVICE void"
 STATE = "F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p"
@@ -48,8 +49,9 @@ class CudaSource:
 
     def arithmetic(self) -> str:
         """What comes before the layers."""
-        names = ["elementary", "doubledouble", *(["tables"] if self.attached.names else [])]
-        return "\n".join([PRELUDE.format(**TYPES[self.dtype]), *map(part, names)])
+        names = ["elementary", "doubledouble", *(["attached"] if self.attached.duals else [])]
+        texts = [*map(part, names), self.attached.digits(), *map(part, self.attached.parts())]
+        return "\n".join([PRELUDE.format(**TYPES[self.dtype]), *filter(None, texts)])
 
     def layers(self) -> str:
         """The layers, one after the other: the part that differs from network to network."""
@@ -85,32 +87,29 @@ class CudaSource:
         lines += [assignment(s, "R") for s in statements]
         lines += [f"saved[{_times(k, 'n')}] = (F)lead({ends[name].text});" for k, name in enumerate(block.saved)]
         starts = self.attached.starts(block)
-        for own, (table, s) in self.attached.sets(block).items():
+        for own, (name, s) in self.attached.sets(block).items():
             root = ends[s[:-1]].text if isinstance(s, str) else f"R({printer.constant(s)})"
-            lines.append(f"save_row<{table}>(lead({root}), p, saved + {_times(starts[own], 'n')}, n, seen);")
+            lines.append(f"{name}::save(lead({root}), p, saved + {_times(starts[own], 'n')}, n, seen);")
         lines += [f"{name} = {ends[name].text};" for name in ("ntk", "q") if ends[name].text != name]
         return function(f"DEVICE void row_{n}({ROW_STATE})", lines, self._title(block))
 
     def _pair(self, n: int, block: Block) -> str:
-        """What only Θ needs comes last, if it is wanted."""
+        """What a point saved is read where it is used first, and what only Θ needs is computed as soon as it can be: a
+        value that waits is a register.
+        """
         code = legalize(block.pair)
         statements, ends = CudaPrinter(self.constants, self.dtype).statements(code)
         always = needed(statements, ends["gap"].uses + ends["side"].uses)
-        used = {name for s in [*statements, *ends.values()] for name in s.uses if re.search(rf"\b{name}\b", s.text)}
+        flags = {i.args[0] for i in code.instrs if i.op == "refine"}
         lines = [self._scalar(name, "F") for name, rate in code.inputs if rate == "scalar"]
-        for k, name in enumerate(block.saved):
-            both = [(name + which, points) for which, points in (("1", "one"), ("2", "two")) if name + which in used]
-            if both:
-                lines.append("const F " + ", ".join(f"{own} = {points}[{k}]" for own, points in both) + ";")
         for own, start in self.attached.starts(block).items():
             lines.append(f"const Saved {own}1 = one.past({start}), {own}2 = two.past({start});")
-        lines += [assignment(s, "F") for s in statements if s.name in always]
-        lines += [f"asks |= {i.args[0]};" for i in code.instrs if i.op == "refine"]
-        if ends["ntk"].text != "ntk":
-            only = [assignment(s, "F") for s in statements if s.name not in always]
-            lines += ["if (NTK) {", *(f"    {line}" for line in [*only, f"ntk = {ends['ntk'].text};"]), "}"]
+        for s in statements:
+            lines.append(assignment(s, "F") if s.name in always else _where_wanted(assignment(s, "F")))
+            lines += [f"asks |= {s.name};"] if s.name in flags else []
+        lines += [f"if (NTK) ntk = {ends['ntk'].text};"] if ends["ntk"].text != "ntk" else []
         lines += _both(ends["gap"], ends["side"])
-        return function(f"{PAIR} pair_{n}({STATE})", lines, self._title(block))
+        return function(f"{PAIR} pair_{n}({STATE})", _with_reads(lines, block.saved), self._title(block))
 
     def _scalar(self, name: str, kind: str) -> str:
         return f"const {kind} {name} = {kind}(p[{self.scalars.index(name)}]);"
@@ -163,6 +162,26 @@ def _times(k: int | str, name: str) -> str:
     if isinstance(k, int) or k.isdecimal():
         return "0" if int(k) == 0 else name if int(k) == 1 else f"{k} * {name}"
     return f"({k}) * {name}"
+
+
+def _where_wanted(line: str) -> str:
+    """A definition of what only Θ needs: 0 where Θ is not wanted."""
+    start, value = line.removesuffix(";").split(" = ", 1)
+    return f"{start} = NTK ? {value} : {start.split()[1]}();"
+
+
+def _with_reads(lines: list[str], saved: tuple[str, ...]) -> list[str]:
+    """The lines, and what they use of what the two points saved, each value before the first line that mentions it."""
+    mentioned = [set(WORD.findall(line)) for line in lines]
+    used = set().union(*mentioned)
+    reads: dict[int, list[str]] = {}
+    for k, name in enumerate(saved):
+        both = [(name + which, points) for which, points in (("1", "one"), ("2", "two")) if name + which in used]
+        if both:
+            first = next(n for n, words in enumerate(mentioned) if words & {own for own, _ in both})
+            text = ", ".join(f"{own} = {points}[{k}]" for own, points in both)
+            reads.setdefault(first, []).append(f"const F {text};")
+    return [text for n, line in enumerate(lines) for text in (*reads.get(n, []), line)]
 
 
 def _both(gap: Statement, side: Statement) -> list[str]:

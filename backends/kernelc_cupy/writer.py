@@ -54,7 +54,7 @@ class CuPyWriter(ModuleWriter):
             *map(runtime.source, ("inputs", "calls")),
             *(definitions(own_text(f"{name}.py")) for name in ("device", "points", "grams")),
             *(map(runtime.source, ("collapse", "zonal")) if self.program.collapse else [LAYERED]),
-            *(self.tables() if self.program.attachments else []),
+            *(self.tables() if self.cuda.attached.tables else []),
             _quoted("ARITHMETIC", self.cuda.arithmetic()),
             _quoted("MACHINERY", self.cuda.machinery()),
             'if __name__ == "__main__":\n    self_test()',
@@ -67,7 +67,7 @@ class CuPyWriter(ModuleWriter):
             f"F = np.{self.dtype}  # of results and of pairs; what depends on one point only is computed in float64",
             f"NORMALIZE = {self.program.normalize}  # input rows onto the sphere |x|² = d",
             f"NO_NTK = {self.program.ntk_reason!r}  # why there is no NTK; empty where there is one",
-            *([] if self.program.attachments else [NO_TABLES, self.numbers_saved()]),
+            *([] if self.cuda.attached.tables else [NO_TABLES, self.numbers_saved()]),
             *self.collapse_settings(),
             *self.plain.lines(),
         ]
@@ -79,12 +79,12 @@ class CuPyWriter(ModuleWriter):
 
     def tables(self) -> list[str]:
         """The tables of activations, and their numbers for the device."""
-        names = [attachment.name for attachment in self.program.attachments]
+        names = self.cuda.attached.tables
         duals = ", ".join(f"DeviceTable({name})" for name in names)
         return [
             runtime.source("table"),
             definitions(own_text("tables.py")),
-            *[attachment.text for attachment in self.program.attachments],
+            *[attachment.text for attachment in self.program.attachments if attachment.name in names],
             f"DUALS = ({duals},)",
             f"SERIES = packed(*DUALS)  # as kernels take it, behind the parameters\n{self.numbers_saved()}",
         ]

@@ -17,6 +17,7 @@ using std::exp;
 using std::expm1;
 using std::fma;
 using std::isfinite;
+using std::isnan;
 using std::max;
 using std::min;
 using std::sin;
@@ -27,6 +28,8 @@ using std::sqrt;
 #define __device__
 #define __shared__ static
 #define __forceinline__ inline
+#define __noinline__ __attribute__((noinline))
+#define __constant__ static const
 #define __launch_bounds__(...)
 
 struct dim3 {

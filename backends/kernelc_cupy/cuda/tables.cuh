@@ -5,10 +5,6 @@
 
 DEVICE double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
 
-struct Angle { // behind an activation
-    F gap, side;
-};
-
 // Series of one point, of log E[φ²], log E[φ'²], the share of the odd part, and the correlations with 1; the features
 // follow. What is saved for a point is LOG_S to SLOPE, then its features.
 enum Row { MOMENT, FLUX, SHARE_ROW, MEAN_ROW, SLOPE_MEAN_ROW, FEATURES_ROW };
@@ -129,3 +125,20 @@ template <class T, class Saved> DEVICE F table_dot(F gap, F side, Saved one, Sav
     }
     return one[SLOPE] * two[SLOPE] * total;
 }
+
+template <class T> struct Tabulated { // what layers use
+    DEVICE static int width(const double *p) { return table_width<T>(p); }
+    DEVICE static double moment(double s, const double *p) { return table_moment<T>(s, p); }
+    DEVICE static double slope_moment(double s, const double *p) { return table_slope_moment<T>(s, p); }
+    DEVICE static void save(double s, const double *p, F *saved, long long n, double *seen) {
+        save_row<T>(s, p, saved, n, seen);
+    }
+    template <bool REFINE, class Saved>
+    DEVICE static Angle angle(F gap, F side, Saved one, Saved two, const double *p, bool &) {
+        return table_angle<T>(gap, side, one, two, p);
+    }
+    template <bool REFINE, class Saved>
+    DEVICE static F dot(F gap, F side, Saved one, Saved two, const double *p, bool &) {
+        return table_dot<T>(gap, side, one, two, p);
+    }
+};
