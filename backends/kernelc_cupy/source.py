@@ -9,6 +9,7 @@ from kernelc.printing import Statement
 from kernelc.program import Block, Code, Program
 from kernelc_cupy.attached import Attached
 from kernelc_cupy.embedding import own_text
+from kernelc_cupy.hoist import hoist
 from kernelc_cupy.legalize import legalize
 from kernelc_cupy.printer import CudaConstants, CudaPrinter, RowPrinter, assignment
 
@@ -25,6 +26,7 @@ typedef {bits} Bits;
 #define CLOSE F(0.995) // |rho| from which on 1 - |rho| has lost too many digits
 #define DEGREE {degree} // of a table's polynomials
 #define DEVICE __host__ __device__ __forceinline__
+#define APART inline __host__ __device__ __attribute__((noinline)) // what is rare, and would take many registers
 #define LOOP _Pragma("unroll 1")
 """
 TYPES = {
@@ -39,6 +41,7 @@ class CudaSource:
     """The parts of the CUDA source of a program."""
 
     def __init__(self, program: Program, dtype: str) -> None:
+        program = hoist(program)
         self.program, self.dtype = program, dtype
         self.kind = "dd" if program.careful else "double"
         self.constants = CudaConstants("C", "F", dtype)
@@ -84,8 +87,7 @@ class CudaSource:
         printer = RowPrinter(self.row_constants)
         statements, ends = printer.statements(block.row)
         lines = [self._scalar(name, "R") for name, rate in block.row.inputs if rate == "scalar"]
-        lines += [assignment(s, "R") for s in statements]
-        lines += [f"saved[{_times(k, 'n')}] = (F)lead({ends[name].text});" for k, name in enumerate(block.saved)]
+        lines += _with_writes([assignment(s, "R") for s in statements], [ends[name].text for name in block.saved])
         starts = self.attached.starts(block)
         for own, (name, s) in self.attached.sets(block).items():
             root = ends[s[:-1]].text if isinstance(s, str) else f"R({printer.constant(s)})"
@@ -104,7 +106,7 @@ class CudaSource:
         lines = [self._scalar(name, "F") for name, rate in code.inputs if rate == "scalar"]
         for own, start in self.attached.starts(block).items():
             lines.append(f"const Saved {own}1 = one.past({start}), {own}2 = two.past({start});")
-        for s in statements:
+        for s in _early(statements, always):
             lines.append(assignment(s, "F") if s.name in always else _where_wanted(assignment(s, "F")))
             lines += [f"asks |= {s.name};"] if s.name in flags else []
         lines += [f"if (NTK) ntk = {ends['ntk'].text};"] if ends["ntk"].text != "ntk" else []
@@ -135,7 +137,7 @@ class CudaSource:
         lines += [f"const dd near = {ends['near'].text}, far = {ends['far'].text};"]
         lines += ["return (F)maximum(minimum(near.hi, far.hi), 0.0);"]
         title = "// sin² of half the angle behind an activation, and of its opposite: the smaller, in double-double"
-        return function(f"DEVICE F {name}({', '.join(f'dd {n}' for n, _ in code.inputs)})", lines, title)
+        return function(f"APART F {name}({', '.join(f'dd {n}' for n, _ in code.inputs)})", lines, title)
 
 
 SAVED = """\
@@ -164,6 +166,15 @@ def _times(k: int | str, name: str) -> str:
     return f"({k}) * {name}"
 
 
+def _early(statements: list[Statement], always: set[str]) -> list[Statement]:
+    """The statements, those that are not ``always`` needed right behind the last that they use."""
+    done: list[Statement] = []
+    for s in statements:
+        places = [n for n, other in enumerate(done, 1) if other.name in s.uses] if s.name not in always else [len(done)]
+        done.insert(max(places, default=0), s)
+    return done
+
+
 def _where_wanted(line: str) -> str:
     """A definition of what only Θ needs: 0 where Θ is not wanted."""
     start, value = line.removesuffix(";").split(" = ", 1)
@@ -182,6 +193,16 @@ def _with_reads(lines: list[str], saved: tuple[str, ...]) -> list[str]:
             text = ", ".join(f"{own} = {points}[{k}]" for own, points in both)
             reads.setdefault(first, []).append(f"const F {text};")
     return [text for n, line in enumerate(lines) for text in (*reads.get(n, []), line)]
+
+
+def _with_writes(lines: list[str], values: list[str]) -> list[str]:
+    """The lines, and what saves the values, each behind the last line that it needs."""
+    places = {line.split(" = ")[0].split()[-1]: n for n, line in enumerate(lines)}
+    writes: dict[int, list[str]] = {}
+    for k, value in enumerate(values):
+        place = max((places.get(word, -1) for word in WORD.findall(value)), default=-1)
+        writes.setdefault(place, []).append(f"saved[{_times(k, 'n')}] = (F)lead({value});")
+    return [*writes.get(-1, []), *(text for n, line in enumerate(lines) for text in (line, *writes.get(n, [])))]
 
 
 def _both(gap: Statement, side: Statement) -> list[str]:

@@ -21,6 +21,7 @@ class CuPyWriter(ModuleWriter):
     imports_first = (
         "import ctypes",
         "import functools",
+        "import os",
         "import threading",
         "import warnings",
         "from collections.abc import Callable, Iterator",
@@ -75,7 +76,7 @@ class CuPyWriter(ModuleWriter):
 
     def numbers_saved(self) -> str:
         """The constant that tables have a share in."""
-        return f"SAVED = {self.cuda.attached.saved(self.program)}  # numbers that all layers save for a point"
+        return f"SAVED = {self.cuda.attached.saved(self.cuda.program)}  # numbers that all layers save for a point"
 
     def tables(self) -> list[str]:
         """The tables of activations, and their numbers for the device."""

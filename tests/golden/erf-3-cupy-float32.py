@@ -67,7 +67,7 @@ F = np.float32  # of results and of pairs; what depends on one point only is com
 NORMALIZE = False  # input rows onto the sphere |x|² = d
 NO_NTK = ''  # why there is no NTK; empty where there is one
 DUALS = SERIES = ()  # activations by tables: there is none
-SAVED = 18  # numbers that all layers save for a point
+SAVED = 21  # numbers that all layers save for a point
 HOMOGENEOUS = ()  # of the angle alone, in units of sqrt(K_ii K_jj)
 COLLAPSE_ERROR = 1e-06  # of the table in the angle at |x|² = d, in sqrt(K_ii K_jj)
 
@@ -99,7 +99,7 @@ struct Saved { // what the layers saved for one point: value k is at[k*n]
 };
 
 // sin² of half the angle behind an activation, and of its opposite: the smaller, in double-double
-DEVICE F exact_1(dd s1, dd s2, dd gap, dd side) {
+APART F exact_1(dd s1, dd s2, dd gap, dd side) {
     const dd t1 = s1*s1;
     const dd t2 = 2*t1;
     const dd t3 = 1 + t2;
@@ -118,10 +118,10 @@ DEVICE void row_1(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) 
     const R t2 = t1 + D2;
     const R t3 = sqrt(t2);
     const R W = ratio(sqrt(t1), t3);
-    const R b = ratio(R(D3), t3);
-    const R s = sqrt(q);
     saved[0] = (F)lead(W);
+    const R b = ratio(R(D3), t3);
     saved[n] = (F)lead(b);
+    const R s = sqrt(q);
     saved[2 * n] = (F)lead(s);
     ntk = t2;
     q = t2;
@@ -129,21 +129,19 @@ DEVICE void row_1(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) 
 
 // dense
 template <bool NTK, bool REFINE> DEVICE void pair_1(F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p) {
-    const F W1 = one[0], W2 = two[0];
-    const F b1 = one[1], b2 = two[1];
     const F s1 = one[2], s2 = two[2];
+    const F nngp = NTK ? s1*s2*(side*fma(F(-2), gap, F(1))) : F();
+    const F W1 = one[0], W2 = two[0];
     const F t1 = W1*W2;
     const bool t2 = side < 0;
     const F t3 = 1 - gap;
     const F t4 = W1 - W2;
+    const F b1 = one[1], b2 = two[1];
     const F t5 = b1 - b2;
     const F spread = 0.25f*fma(t4, t4, t5*t5);
     const F near = fma(t1, (t2 ? t3 : gap), spread);
     const F far = fma(t1, (t2 ? gap : t3), b1*b2) + spread;
-    if (NTK) {
-        const F nngp = s1*s2*(side*fma(F(-2), gap, F(1)));
-        ntk = fma(2.25f, nngp, C1);
-    }
+    if (NTK) ntk = fma(2.25f, nngp, C1);
     side = (far < near ? F(-1) : F(1));
     gap = minimum(near, far);
 }
@@ -151,20 +149,21 @@ template <bool NTK, bool REFINE> DEVICE void pair_1(F &gap, F &side, F &ntk, boo
 // erf(a=1, b=1, c=0), dense: 3 times
 DEVICE void row_2(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) {
     const R s = sqrt(q);
+    saved[n] = (F)lead(s);
     const R t1 = 2*q;
     const R t2 = sqrt(1 + t1 + t1);
+    saved[5 * n] = (F)lead(t2);
     const R t3 = atan2(t1, t2);
     const R e = sqrt(D1*t3);
+    saved[0] = (F)lead(e);
     const R inverse = ratio(R(1), e);
+    saved[2 * n] = (F)lead(inverse);
     const R t4 = D5*t3;
     const R t5 = t4 + D2;
     const R t6 = sqrt(t5);
     const R W = ratio(sqrt(t4), t6);
-    const R b = ratio(R(D3), t6);
-    saved[0] = (F)lead(e);
-    saved[n] = (F)lead(s);
-    saved[2 * n] = (F)lead(inverse);
     saved[3 * n] = (F)lead(W);
+    const R b = ratio(R(D3), t6);
     saved[4 * n] = (F)lead(b);
     ntk = 2.25*(ntk*(D4 / t2)) + t4 + D2;
     q = t5;
@@ -172,66 +171,62 @@ DEVICE void row_2(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) 
 
 // erf(a=1, b=1, c=0), dense: 3 times
 template <bool NTK, bool REFINE> DEVICE void pair_2(F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p) {
-    const F e1 = one[0], e2 = two[0];
-    const F s1 = one[1], s2 = two[1];
-    const F inverse1 = one[2], inverse2 = two[2];
-    const F W1 = one[3], W2 = two[3];
-    const F b1 = one[4], b2 = two[4];
     const F t1 = sqrt(gap);
     const F t2 = t1*sqrt(1 - gap);
+    const F s1 = one[1], s2 = two[1];
     const F t3 = s1 - s2;
     const F t4 = gap*s1;
     const F t5 = s1*t3;
     const F t6 = s1*s1;
     const F t7 = fma(F(-2), gap, F(1))*s1*s2;
-    const F t8 = 2*t6;
-    const F t9 = 1 + t8;
-    const F t10 = s2*s2;
-    const F t11 = 2*t10;
-    const F t12 = 16*(t2*t2*t6*t10);
-    const F t13 = t9 + t11 + t12;
-    const F t14 = sqrt(t9 + t8);
-    const F t15 = sqrt(t13);
-    const F t16 = fma(F(2), fma(F(2), t4*s2, t5)*t15, -2*(t7*(fma(F(2), fma(t3, s2, t5), -t12) / (t14 + t15))));
-    const F slope1 = C2*atan2(t16, fma(t14, t15, 4*(t7*t6)));
-    const F t17 = s2 - s1;
-    const F t18 = sqrt(1 + t11 + t11);
-    const F t19 = fma(F(2), fma(F(2), t4, t17)*s2*t15, -2*(t7*(fma(F(2), fma(t17, s1, s2*t17), -t12) / (t18 + t15))));
-    const F slope2 = C2*atan2(t19, fma(t18, t15, 4*(t7*t10)));
-    const F t20 = e1 - e2;
-    const F t21 = e1*e2;
-    const F plain = fma(C3, atan2(2*t7, t15), t21);
-    const F deficit = ((4*plain < t21 && abs(t20) < 0.5f*maximum(e1, e2)) ? 0.5f*fma(-t20, t20, slope1 + slope2) : plain);
+    const F t8 = fma(F(2), t6, F(1));
+    const F t9 = s2*s2;
+    const F t10 = 2*t9;
+    const F t11 = 16*(t2*t2*t6*t9);
+    const F t12 = t8 + t10 + t11;
+    const F dot = NTK ? C4*rsqrt(t12) : F();
+    const F t13 = sqrt(t12);
+    const F h1_1 = one[5], h1_2 = two[5];
+    const F t14 = fma(F(2), fma(F(2), t4*s2, t5)*t13, -2*(t7*(fma(F(2), fma(t3, s2, t5), -t11) / (h1_1 + t13))));
+    const F slope1 = C2*atan2(t14, fma(h1_1, t13, 4*(t7*t6)));
+    const F t15 = s2 - s1;
+    const F t16 = fma(F(2), fma(F(2), t4, t15)*s2*t13, -2*(t7*(fma(F(2), fma(t15, s1, s2*t15), -t11) / (h1_2 + t13))));
+    const F slope2 = C2*atan2(t16, fma(h1_2, t13, 4*(t7*t9)));
+    const F e1 = one[0], e2 = two[0];
+    const F t17 = e1 - e2;
+    const F t18 = e1*e2;
+    const F plain = fma(C3, atan2(2*t7, t13), t18);
+    const F deficit = ((4*plain < t18 && abs(t17) < 0.5f*maximum(e1, e2)) ? 0.5f*fma(-t17, t17, slope1 + slope2) : plain);
+    const F inverse1 = one[2], inverse2 = two[2];
     const F rough = minimum(maximum(0.5f*(deficit*(inverse1*inverse2)), F(0)), F(1));
-    const F t22 = maximum(s1, s2);
-    const bool flag = (64*(sqrt(rough)*t22) < fma(t1, t22, 0.5f*abs(t3)) && 0 < t21);
-    const F gap_phi = (REFINE && flag ? exact_1(s1, s2, gap, side) : rough);
-    const F t23 = W1*W2;
-    const bool t24 = side < 0;
-    const F t25 = 1 - gap_phi;
-    const F t26 = W1 - W2;
-    const F t27 = b1 - b2;
-    const F spread = 0.25f*fma(t26, t26, t27*t27);
-    const F near = fma(t23, (t24 ? t25 : gap_phi), spread);
-    const F far = fma(t23, (t24 ? gap_phi : t25), b1*b2) + spread;
+    const F t19 = maximum(s1, s2);
+    const bool flag = (64*(sqrt(rough)*t19) < fma(t1, t19, 0.5f*abs(t3)) && 0 < t18);
     asks |= flag;
-    if (NTK) {
-        const F dot = C4*rsqrt(t13);
-        const F nngp = t21*(side*fma(F(-2), gap_phi, F(1)));
-        ntk = fma(2.25f, ntk*dot, 2.25f*nngp) + C1;
-    }
+    const F gap_phi = (REFINE && flag ? exact_1(s1, s2, gap, side) : rough);
+    const F nngp = NTK ? t18*(side*fma(F(-2), gap_phi, F(1))) : F();
+    const F W1 = one[3], W2 = two[3];
+    const F t20 = W1*W2;
+    const bool t21 = side < 0;
+    const F t22 = 1 - gap_phi;
+    const F t23 = W1 - W2;
+    const F b1 = one[4], b2 = two[4];
+    const F t24 = b1 - b2;
+    const F spread = 0.25f*fma(t23, t23, t24*t24);
+    const F near = fma(t20, (t21 ? t22 : gap_phi), spread);
+    const F far = fma(t20, (t21 ? gap_phi : t22), b1*b2) + spread;
+    if (NTK) ntk = fma(2.25f, ntk*dot, 2.25f*nngp) + C1;
     side = (far < near ? F(-1) : F(1));
     gap = minimum(near, far);
 }
 
 DEVICE void row_layers(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) {
     row_1(q, ntk, p, saved, n, seen), saved += 3 * n;
-    LOOP for (int layer = 0; layer < 3; layer++) row_2(q, ntk, p, saved, n, seen), saved += 5 * n;
+    LOOP for (int layer = 0; layer < 3; layer++) row_2(q, ntk, p, saved, n, seen), saved += 6 * n;
 }
 
 template <bool NTK, bool REFINE> DEVICE void layers(F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p) {
     pair_1<NTK, REFINE>(gap, side, ntk, asks, one, two, p), one.at += 3 * one.n, two.at += 3 * two.n;
-    LOOP for (int layer = 0; layer < 3; layer++) pair_2<NTK, REFINE>(gap, side, ntk, asks, one, two, p), one.at += 5 * one.n, two.at += 5 * two.n;
+    LOOP for (int layer = 0; layer < 3; layer++) pair_2<NTK, REFINE>(gap, side, ntk, asks, one, two, p), one.at += 6 * one.n, two.at += 6 * two.n;
 }
 """
 
@@ -497,6 +492,13 @@ def expect_device(array: Any, device: Any, name: str) -> None:
         raise DeviceError(f"{name}: expected an array on GPU {device.id}, found one on GPU {array.device.id}")
 
 
+def warn_of_rounding() -> None:
+    """Warn where CuPy is told to multiply matrices of float32 with fewer digits."""
+    if np.dtype(F).itemsize == 4 and os.environ.get("CUPY_TF32", "0") not in ("", "0"):
+        message = "CUPY_TF32 makes CuPy round inner products to 11 bits, and so these kernels: unset it"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+
 def warn_of_slow_double(device: int) -> None:
     """Warn once of a card that is not made for double precision."""
     if device in WARNED:
@@ -558,6 +560,7 @@ class Rows:
                     raise ValueError(f"{name}: expected a standard deviation, at least 0, found {value}")
         with device_errors(), device_of(x) as device:
             warn_of_slow_double(device.id)
+            warn_of_rounding()
             self.parameters = for_device(p)
             self.room = SHARE * (device.mem_info[0] + cupy.get_default_memory_pool().free_bytes())
             self.kept: dict[tuple[int, int], Panel] = {}
@@ -1018,6 +1021,7 @@ typedef int Bits;
 #define CLOSE F(0.995) // |rho| from which on 1 - |rho| has lost too many digits
 #define DEGREE 3 // of a table's polynomials
 #define DEVICE __host__ __device__ __forceinline__
+#define APART inline __host__ __device__ __attribute__((noinline)) // what is rare, and would take many registers
 #define LOOP _Pragma("unroll 1")
 
 // Arithmetic that CUDA lacks, or that is faster for the arguments that layers have.
@@ -1029,29 +1033,28 @@ DEVICE float maximum(float a, float b) { return a < b ? b : a; }
 DEVICE double ratio(double a, double b) { return b == 0 ? a : a / b; } // 0/0 = 0
 DEVICE float ratio(float a, float b) { return b == 0 ? a : a / b; }
 
+// The polynomials of arcsine, highest power first. In constant memory, and not const, so that the compiler reads them:
+// written into the code, a double is two instructions for each use on compute capability 9.0, as many as all other work.
+__constant__ double EVEN[] = {
+    0.8897823540779572, 5.883043828201659, 4.831080468309027, 1.06703227340408, 0.08311385542835384,
+    0.011558669742595723, 0.013977683382479683, 0.02237218057371295, 0.04464285714748753, 0.16666666666666669
+};
+__constant__ double ODD[] = {
+    -3.3179426391119518, -6.425708609803438, -2.616756017985931, -0.31861857268025773, -0.0050493061794114925,
+    0.011373366566354978, 0.017352118804885727, 0.030381944009858088, 0.07499999999998049
+};
+
+template <int N> DEVICE double horner(const double (&c)[N], double x) {
+    double total = c[0];
+#pragma unroll
+    for (int k = 1; k < N; k++) total = fma(total, x, c[k]);
+    return total;
+}
+
 // x + x³P(x²), the polynomial by its even and odd powers: half the latency of Horner's scheme.
 DEVICE double arcsine(double x) { // for 0 <= x <= 0.71; error 0.7 units in the last place
     const double t = x * x, s = t * t;
-    double even = 0.8897823540779572;
-    even = fma(even, s, 5.883043828201659);
-    even = fma(even, s, 4.831080468309027);
-    even = fma(even, s, 1.06703227340408);
-    even = fma(even, s, 0.08311385542835384);
-    even = fma(even, s, 0.011558669742595723);
-    even = fma(even, s, 0.013977683382479683);
-    even = fma(even, s, 0.02237218057371295);
-    even = fma(even, s, 0.04464285714748753);
-    even = fma(even, s, 0.16666666666666669);
-    double odd = -3.3179426391119518;
-    odd = fma(odd, s, -6.425708609803438);
-    odd = fma(odd, s, -2.616756017985931);
-    odd = fma(odd, s, -0.31861857268025773);
-    odd = fma(odd, s, -0.0050493061794114925);
-    odd = fma(odd, s, 0.011373366566354978);
-    odd = fma(odd, s, 0.017352118804885727);
-    odd = fma(odd, s, 0.030381944009858088);
-    odd = fma(odd, s, 0.07499999999998049);
-    return fma(x * t, fma(t, odd, even), x);
+    return fma(x * t, fma(t, horner(ODD, s), horner(EVEN, s)), x);
 }
 
 DEVICE float arcsine(float x) { // for 0 <= x <= 0.71; error 0.7 units in the last place
@@ -1123,29 +1126,38 @@ DEVICE dd abs(dd a) { return a.hi < 0 ? -a : a; }
 DEVICE dd minimum(dd a, dd b) { return b < a ? b : a; }
 DEVICE dd maximum(dd a, dd b) { return a < b ? b : a; }
 
-DEVICE dd reduced(dd a, int &k) { // expm1 of a - k ln 2, k the integer that makes it smallest
+struct Reduced { // expm1 of a - k ln 2, k the integer that makes it smallest
+    dd rest;
+    int k;
+};
+
+APART Reduced reduced(dd a) {
     a = dd(minimum(maximum(a.hi, -1500.0), 1500.0), minimum(maximum(a.lo, -1.0), 1.0)); // further out it is 0 or inf
-    k = (int)rint(a.hi / 0.6931471805599453);
+    const int k = (int)rint(a.hi / 0.6931471805599453);
     const dd r = (a - dd(0.6931471805599453, 2.3190468138462996e-17) * (double)k) * 0.015625; // |r| <= ln 2 / 128
     dd p = r;
     LOOP for (int n = 11; n > 1; n--) p = r + r * p / (double)n;
     LOOP for (int n = 0; n < 6; n++) p = p * 2.0 + p * p; // expm1(2r) = expm1(r)(2 + expm1(r))
-    return p;
+    return {p, k};
 }
 
+DEVICE dd scaled(dd p, int k) { return dd(ldexp(p.hi, k), ldexp(p.lo, k)); }
+
 DEVICE dd exp(dd a) {
-    int k;
-    const dd p = reduced(a, k) + 1.0;
-    return dd(ldexp(p.hi, k), ldexp(p.lo, k));
+    const Reduced r = reduced(a);
+    return scaled(r.rest + 1.0, r.k);
 }
 
 DEVICE dd expm1(dd a) {
-    int k;
-    const dd p = reduced(a, k);
-    return k == 0 ? p : exp(a) - 1.0;
+    const Reduced r = reduced(a);
+    return r.k == 0 ? r.rest : scaled(r.rest + 1.0, r.k) - 1.0;
 }
 
-DEVICE void sincos(dd a, dd &sine, dd &cosine) {
+struct Turn {
+    dd sine, cosine;
+};
+
+APART Turn sincos(dd a) {
     const double k = rint(a.hi / 1.5707963267948966);
     dd r = a - product(1.5707963267948966, k) - product(6.123233995736766e-17, k); // π/2 in three parts
     r = (r - dd(-1.4973849048591833e-33) * k) * 0.0625;
@@ -1163,28 +1175,17 @@ DEVICE void sincos(dd a, dd &sine, dd &cosine) {
     }
     c = c + 1.0;
     const int turn = (int)(k - 4 * floor(0.25 * k));
-    sine = turn == 0 ? s : turn == 1 ? c : turn == 2 ? -s : -c;
-    cosine = turn == 0 ? c : turn == 1 ? -s : turn == 2 ? -c : s;
+    return {turn == 0 ? s : turn == 1 ? c : turn == 2 ? -s : -c, turn == 0 ? c : turn == 1 ? -s : turn == 2 ? -c : s};
 }
 
-DEVICE dd sin(dd a) {
-    dd s, c;
-    sincos(a, s, c);
-    return s;
-}
+DEVICE dd sin(dd a) { return sincos(a).sine; }
+DEVICE dd cos(dd a) { return sincos(a).cosine; }
 
-DEVICE dd cos(dd a) {
-    dd s, c;
-    sincos(a, s, c);
-    return c;
-}
-
-DEVICE dd atan2(dd y, dd x) {
+APART dd atan2(dd y, dd x) {
     const double start = atan2(y.hi, x.hi);
-    dd s, c;
-    sincos(start, s, c);
-    const dd across = y * c - x * s, along = x * c + y * s; // one Newton step: the angle left is across/along
-    return dd(start) + (along.hi == 0 ? across : across / along);
+    const Turn turn = sincos(start);
+    const dd across = y * turn.cosine - x * turn.sine, along = x * turn.cosine + y * turn.sine; // of the angle left
+    return dd(start) + (along.hi == 0 ? across : across / along); // one Newton step
 }
 
 DEVICE dd asin(dd x) { return atan2(x, sqrt(dd(1.0) - x * x)); }
@@ -1331,6 +1332,12 @@ struct Tile {
     unsigned long long *bad; // the first pair whose value is no finite number
     unsigned *asks;      // for every row of every square, 32 bits: which pairs are to be computed again, with more care
 
+    // How far apart the numbers are that a point saved, read anew for each pair: a compiler that knows them to be the same
+    // for the next pair keeps the addresses of all that was saved in registers, and then has none left.
+    DEVICE void keep_no_addresses(volatile int *apart) {
+        apart[0] = one.n, apart[1] = two.n;
+        one.n = apart[0], two.n = apart[1];
+    }
     DEVICE bool holds(int i, int j) const { return i < height && j < width && !(square && j < i); }
     DEVICE unsigned &asked(int i) const { return asks[i * gridDim.x + blockIdx.x]; }
     template <bool NNGP, bool NTK> DEVICE void check(const F *found, int i, int j) const {
@@ -1341,7 +1348,8 @@ struct Tile {
 
 // Most pairs: in a kernel of few registers, and with no arithmetic but that of the dtype. The inner products wait in
 // shared memory, and so do the results, until they are written as rows of the mirror image.
-template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(const Tile &t, const Values &values) {
+template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(Tile &t, const Values &values) {
+    __shared__ volatile int apart[8][2];
     __shared__ F held[NNGP + NTK][32][33]; // 33: reading a column meets every bank once
     const int top = blockIdx.y * 32, left = blockIdx.x * 32, j = left + threadIdx.x;
     if (t.square && left < top) return;
@@ -1351,6 +1359,7 @@ template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(const Tile &t
         held[0][k + threadIdx.y][threadIdx.x] = t.holds(i, j) ? t.product[i * t.width + j] : F(0);
     }
     LOOP for (int k = threadIdx.y; k < 32; k += 8) {
+        t.keep_no_addresses(apart[threadIdx.y]);
         const int i = top + k;
         if (!t.holds(i, j)) continue;
         F found[2], gap, side;
@@ -1387,10 +1396,12 @@ template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(const Tile &t
 
 // The pairs that asked for it, once more: nearly parallel points, whose angle comes from their coordinates, and
 // activations that need double-double.
-template <bool NNGP, bool NTK, class Values> DEVICE void each_that_asked(const Tile &t, const Values &values) {
+template <bool NNGP, bool NTK, class Values> DEVICE void each_that_asked(Tile &t, const Values &values) {
+    __shared__ volatile int apart[8][2];
     const int j = blockIdx.x * 32 + threadIdx.x;
     if (t.square && blockIdx.x < blockIdx.y) return;
     LOOP for (int k = threadIdx.y; k < 32; k += 8) {
+        t.keep_no_addresses(apart[threadIdx.y]);
         const int i = blockIdx.y * 32 + k;
         if (i >= t.height || !(t.asked(i) >> threadIdx.x & 1)) continue;
         F found[2], gap, side;
@@ -1459,7 +1470,7 @@ extern "C" __global__ void at_angles(
         unsigned *asks
 #define TABLE const F *coefficients, long long bits, long long lift0, long long lift1, long long floor0, long long floor1
 #define TAKEN                                                                                                          \
-    const Tile t = {product, {x1, values1, length1, power1, (int)n1}, {x2, values2, length2, power2, (int)n2},         \
+    Tile t = {product, {x1, values1, length1, power1, (int)n1}, {x2, values2, length2, power2, (int)n2},               \
         (int)dim, diagonal, {nngp, ntk}, {nngp_mirror, ntk_mirror}, stride, mirror_stride, (int)height, (int)width,    \
         row, column, square != 0, bad, asks}
 #define TABLE_TAKEN const Table table = {coefficients, (int)bits, (int)lift0, (int)lift1, (int)floor0, (int)floor1}

@@ -103,10 +103,8 @@ DEVICE void row_1(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) 
 // dense
 template <bool NTK, bool REFINE> DEVICE void pair_1(F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p) {
     const F s1 = one[0], s2 = two[0];
-    if (NTK) {
-        const F nngp = s1*s2*(side*fma(F(-2), gap, F(1)));
-        ntk = 2*nngp;
-    }
+    const F nngp = NTK ? s1*s2*(side*fma(F(-2), gap, F(1))) : F();
+    if (NTK) ntk = 2*nngp;
 }
 
 // relu, dense
@@ -118,18 +116,16 @@ DEVICE void row_2(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) 
 
 // relu, dense
 template <bool NTK, bool REFINE> DEVICE void pair_2(F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p) {
-    const F s1 = one[0], s2 = two[0];
     const F t1 = sqrt(gap);
     const F kappa = 2*(t1*sqrt(1 - gap));
     const F theta = 2*arcsine(t1);
     const F t2 = 0.5*gap;
     const F t3 = C1 - theta;
+    const F dot = NTK ? fma(C2, t3*side, 0.25) : F();
     const F gap_phi = maximum(fma(C2, fma(F(2), gap*t3, theta) - kappa, (side < 0 ? 0.5 - t2 : t2)), F(0));
-    if (NTK) {
-        const F dot = fma(C2, t3*side, 0.25);
-        const F nngp = s1*s2*fma(F(-2), gap_phi, F(1));
-        ntk = fma(F(2), ntk*dot, 2*nngp);
-    }
+    const F s1 = one[0], s2 = two[0];
+    const F nngp = NTK ? s1*s2*fma(F(-2), gap_phi, F(1)) : F();
+    if (NTK) ntk = fma(F(2), ntk*dot, 2*nngp);
     side = 1;
     gap = gap_phi;
 }
@@ -143,17 +139,15 @@ DEVICE void row_3(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) 
 
 // relu, dense: 2 times
 template <bool NTK, bool REFINE> DEVICE void pair_3(F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p) {
-    const F s1 = one[0], s2 = two[0];
     const F t1 = sqrt(gap);
     const F kappa = 2*(t1*sqrt(1 - gap));
     const F theta = 2*arcsine(t1);
     const F t2 = C1 - theta;
+    const F dot = NTK ? fma(C2, t2, 0.25) : F();
     const F gap_phi = maximum(fma(0.5, gap, C2*(fma(F(2), gap*t2, theta) - kappa)), F(0));
-    if (NTK) {
-        const F dot = fma(C2, t2, 0.25);
-        const F nngp = s1*s2*fma(F(-2), gap_phi, F(1));
-        ntk = fma(F(2), ntk*dot, 2*nngp);
-    }
+    const F s1 = one[0], s2 = two[0];
+    const F nngp = NTK ? s1*s2*fma(F(-2), gap_phi, F(1)) : F();
+    if (NTK) ntk = fma(F(2), ntk*dot, 2*nngp);
     side = 1;
     gap = gap_phi;
 }
@@ -434,6 +428,13 @@ def expect_device(array: Any, device: Any, name: str) -> None:
         raise DeviceError(f"{name}: expected an array on GPU {device.id}, found one on GPU {array.device.id}")
 
 
+def warn_of_rounding() -> None:
+    """Warn where CuPy is told to multiply matrices of float32 with fewer digits."""
+    if np.dtype(F).itemsize == 4 and os.environ.get("CUPY_TF32", "0") not in ("", "0"):
+        message = "CUPY_TF32 makes CuPy round inner products to 11 bits, and so these kernels: unset it"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+
 def warn_of_slow_double(device: int) -> None:
     """Warn once of a card that is not made for double precision."""
     if device in WARNED:
@@ -495,6 +496,7 @@ class Rows:
                     raise ValueError(f"{name}: expected a standard deviation, at least 0, found {value}")
         with device_errors(), device_of(x) as device:
             warn_of_slow_double(device.id)
+            warn_of_rounding()
             self.parameters = for_device(p)
             self.room = SHARE * (device.mem_info[0] + cupy.get_default_memory_pool().free_bytes())
             self.kept: dict[tuple[int, int], Panel] = {}
@@ -955,6 +957,7 @@ typedef long long Bits;
 #define CLOSE F(0.995) // |rho| from which on 1 - |rho| has lost too many digits
 #define DEGREE 7 // of a table's polynomials
 #define DEVICE __host__ __device__ __forceinline__
+#define APART inline __host__ __device__ __attribute__((noinline)) // what is rare, and would take many registers
 #define LOOP _Pragma("unroll 1")
 
 // Arithmetic that CUDA lacks, or that is faster for the arguments that layers have.
@@ -966,29 +969,28 @@ DEVICE float maximum(float a, float b) { return a < b ? b : a; }
 DEVICE double ratio(double a, double b) { return b == 0 ? a : a / b; } // 0/0 = 0
 DEVICE float ratio(float a, float b) { return b == 0 ? a : a / b; }
 
+// The polynomials of arcsine, highest power first. In constant memory, and not const, so that the compiler reads them:
+// written into the code, a double is two instructions for each use on compute capability 9.0, as many as all other work.
+__constant__ double EVEN[] = {
+    0.8897823540779572, 5.883043828201659, 4.831080468309027, 1.06703227340408, 0.08311385542835384,
+    0.011558669742595723, 0.013977683382479683, 0.02237218057371295, 0.04464285714748753, 0.16666666666666669
+};
+__constant__ double ODD[] = {
+    -3.3179426391119518, -6.425708609803438, -2.616756017985931, -0.31861857268025773, -0.0050493061794114925,
+    0.011373366566354978, 0.017352118804885727, 0.030381944009858088, 0.07499999999998049
+};
+
+template <int N> DEVICE double horner(const double (&c)[N], double x) {
+    double total = c[0];
+#pragma unroll
+    for (int k = 1; k < N; k++) total = fma(total, x, c[k]);
+    return total;
+}
+
 // x + x³P(x²), the polynomial by its even and odd powers: half the latency of Horner's scheme.
 DEVICE double arcsine(double x) { // for 0 <= x <= 0.71; error 0.7 units in the last place
     const double t = x * x, s = t * t;
-    double even = 0.8897823540779572;
-    even = fma(even, s, 5.883043828201659);
-    even = fma(even, s, 4.831080468309027);
-    even = fma(even, s, 1.06703227340408);
-    even = fma(even, s, 0.08311385542835384);
-    even = fma(even, s, 0.011558669742595723);
-    even = fma(even, s, 0.013977683382479683);
-    even = fma(even, s, 0.02237218057371295);
-    even = fma(even, s, 0.04464285714748753);
-    even = fma(even, s, 0.16666666666666669);
-    double odd = -3.3179426391119518;
-    odd = fma(odd, s, -6.425708609803438);
-    odd = fma(odd, s, -2.616756017985931);
-    odd = fma(odd, s, -0.31861857268025773);
-    odd = fma(odd, s, -0.0050493061794114925);
-    odd = fma(odd, s, 0.011373366566354978);
-    odd = fma(odd, s, 0.017352118804885727);
-    odd = fma(odd, s, 0.030381944009858088);
-    odd = fma(odd, s, 0.07499999999998049);
-    return fma(x * t, fma(t, odd, even), x);
+    return fma(x * t, fma(t, horner(ODD, s), horner(EVEN, s)), x);
 }
 
 DEVICE float arcsine(float x) { // for 0 <= x <= 0.71; error 0.7 units in the last place
@@ -1060,29 +1062,38 @@ DEVICE dd abs(dd a) { return a.hi < 0 ? -a : a; }
 DEVICE dd minimum(dd a, dd b) { return b < a ? b : a; }
 DEVICE dd maximum(dd a, dd b) { return a < b ? b : a; }
 
-DEVICE dd reduced(dd a, int &k) { // expm1 of a - k ln 2, k the integer that makes it smallest
+struct Reduced { // expm1 of a - k ln 2, k the integer that makes it smallest
+    dd rest;
+    int k;
+};
+
+APART Reduced reduced(dd a) {
     a = dd(minimum(maximum(a.hi, -1500.0), 1500.0), minimum(maximum(a.lo, -1.0), 1.0)); // further out it is 0 or inf
-    k = (int)rint(a.hi / 0.6931471805599453);
+    const int k = (int)rint(a.hi / 0.6931471805599453);
     const dd r = (a - dd(0.6931471805599453, 2.3190468138462996e-17) * (double)k) * 0.015625; // |r| <= ln 2 / 128
     dd p = r;
     LOOP for (int n = 11; n > 1; n--) p = r + r * p / (double)n;
     LOOP for (int n = 0; n < 6; n++) p = p * 2.0 + p * p; // expm1(2r) = expm1(r)(2 + expm1(r))
-    return p;
+    return {p, k};
 }
 
+DEVICE dd scaled(dd p, int k) { return dd(ldexp(p.hi, k), ldexp(p.lo, k)); }
+
 DEVICE dd exp(dd a) {
-    int k;
-    const dd p = reduced(a, k) + 1.0;
-    return dd(ldexp(p.hi, k), ldexp(p.lo, k));
+    const Reduced r = reduced(a);
+    return scaled(r.rest + 1.0, r.k);
 }
 
 DEVICE dd expm1(dd a) {
-    int k;
-    const dd p = reduced(a, k);
-    return k == 0 ? p : exp(a) - 1.0;
+    const Reduced r = reduced(a);
+    return r.k == 0 ? r.rest : scaled(r.rest + 1.0, r.k) - 1.0;
 }
 
-DEVICE void sincos(dd a, dd &sine, dd &cosine) {
+struct Turn {
+    dd sine, cosine;
+};
+
+APART Turn sincos(dd a) {
     const double k = rint(a.hi / 1.5707963267948966);
     dd r = a - product(1.5707963267948966, k) - product(6.123233995736766e-17, k); // π/2 in three parts
     r = (r - dd(-1.4973849048591833e-33) * k) * 0.0625;
@@ -1100,28 +1111,17 @@ DEVICE void sincos(dd a, dd &sine, dd &cosine) {
     }
     c = c + 1.0;
     const int turn = (int)(k - 4 * floor(0.25 * k));
-    sine = turn == 0 ? s : turn == 1 ? c : turn == 2 ? -s : -c;
-    cosine = turn == 0 ? c : turn == 1 ? -s : turn == 2 ? -c : s;
+    return {turn == 0 ? s : turn == 1 ? c : turn == 2 ? -s : -c, turn == 0 ? c : turn == 1 ? -s : turn == 2 ? -c : s};
 }
 
-DEVICE dd sin(dd a) {
-    dd s, c;
-    sincos(a, s, c);
-    return s;
-}
+DEVICE dd sin(dd a) { return sincos(a).sine; }
+DEVICE dd cos(dd a) { return sincos(a).cosine; }
 
-DEVICE dd cos(dd a) {
-    dd s, c;
-    sincos(a, s, c);
-    return c;
-}
-
-DEVICE dd atan2(dd y, dd x) {
+APART dd atan2(dd y, dd x) {
     const double start = atan2(y.hi, x.hi);
-    dd s, c;
-    sincos(start, s, c);
-    const dd across = y * c - x * s, along = x * c + y * s; // one Newton step: the angle left is across/along
-    return dd(start) + (along.hi == 0 ? across : across / along);
+    const Turn turn = sincos(start);
+    const dd across = y * turn.cosine - x * turn.sine, along = x * turn.cosine + y * turn.sine; // of the angle left
+    return dd(start) + (along.hi == 0 ? across : across / along); // one Newton step
 }
 
 DEVICE dd asin(dd x) { return atan2(x, sqrt(dd(1.0) - x * x)); }
@@ -1268,6 +1268,12 @@ struct Tile {
     unsigned long long *bad; // the first pair whose value is no finite number
     unsigned *asks;      // for every row of every square, 32 bits: which pairs are to be computed again, with more care
 
+    // How far apart the numbers are that a point saved, read anew for each pair: a compiler that knows them to be the same
+    // for the next pair keeps the addresses of all that was saved in registers, and then has none left.
+    DEVICE void keep_no_addresses(volatile int *apart) {
+        apart[0] = one.n, apart[1] = two.n;
+        one.n = apart[0], two.n = apart[1];
+    }
     DEVICE bool holds(int i, int j) const { return i < height && j < width && !(square && j < i); }
     DEVICE unsigned &asked(int i) const { return asks[i * gridDim.x + blockIdx.x]; }
     template <bool NNGP, bool NTK> DEVICE void check(const F *found, int i, int j) const {
@@ -1278,7 +1284,8 @@ struct Tile {
 
 // Most pairs: in a kernel of few registers, and with no arithmetic but that of the dtype. The inner products wait in
 // shared memory, and so do the results, until they are written as rows of the mirror image.
-template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(const Tile &t, const Values &values) {
+template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(Tile &t, const Values &values) {
+    __shared__ volatile int apart[8][2];
     __shared__ F held[NNGP + NTK][32][33]; // 33: reading a column meets every bank once
     const int top = blockIdx.y * 32, left = blockIdx.x * 32, j = left + threadIdx.x;
     if (t.square && left < top) return;
@@ -1288,6 +1295,7 @@ template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(const Tile &t
         held[0][k + threadIdx.y][threadIdx.x] = t.holds(i, j) ? t.product[i * t.width + j] : F(0);
     }
     LOOP for (int k = threadIdx.y; k < 32; k += 8) {
+        t.keep_no_addresses(apart[threadIdx.y]);
         const int i = top + k;
         if (!t.holds(i, j)) continue;
         F found[2], gap, side;
@@ -1324,10 +1332,12 @@ template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(const Tile &t
 
 // The pairs that asked for it, once more: nearly parallel points, whose angle comes from their coordinates, and
 // activations that need double-double.
-template <bool NNGP, bool NTK, class Values> DEVICE void each_that_asked(const Tile &t, const Values &values) {
+template <bool NNGP, bool NTK, class Values> DEVICE void each_that_asked(Tile &t, const Values &values) {
+    __shared__ volatile int apart[8][2];
     const int j = blockIdx.x * 32 + threadIdx.x;
     if (t.square && blockIdx.x < blockIdx.y) return;
     LOOP for (int k = threadIdx.y; k < 32; k += 8) {
+        t.keep_no_addresses(apart[threadIdx.y]);
         const int i = blockIdx.y * 32 + k;
         if (i >= t.height || !(t.asked(i) >> threadIdx.x & 1)) continue;
         F found[2], gap, side;
@@ -1396,7 +1406,7 @@ extern "C" __global__ void at_angles(
         unsigned *asks
 #define TABLE const F *coefficients, long long bits, long long lift0, long long lift1, long long floor0, long long floor1
 #define TAKEN                                                                                                          \
-    const Tile t = {product, {x1, values1, length1, power1, (int)n1}, {x2, values2, length2, power2, (int)n2},         \
+    Tile t = {product, {x1, values1, length1, power1, (int)n1}, {x2, values2, length2, power2, (int)n2},               \
         (int)dim, diagonal, {nngp, ntk}, {nngp_mirror, ntk_mirror}, stride, mirror_stride, (int)height, (int)width,    \
         row, column, square != 0, bad, asks}
 #define TABLE_TAKEN const Table table = {coefficients, (int)bits, (int)lift0, (int)lift1, (int)floor0, (int)floor1}

@@ -53,29 +53,38 @@ DEVICE dd abs(dd a) { return a.hi < 0 ? -a : a; }
 DEVICE dd minimum(dd a, dd b) { return b < a ? b : a; }
 DEVICE dd maximum(dd a, dd b) { return a < b ? b : a; }
 
-DEVICE dd reduced(dd a, int &k) { // expm1 of a - k ln 2, k the integer that makes it smallest
+struct Reduced { // expm1 of a - k ln 2, k the integer that makes it smallest
+    dd rest;
+    int k;
+};
+
+APART Reduced reduced(dd a) {
     a = dd(minimum(maximum(a.hi, -1500.0), 1500.0), minimum(maximum(a.lo, -1.0), 1.0)); // further out it is 0 or inf
-    k = (int)rint(a.hi / 0.6931471805599453);
+    const int k = (int)rint(a.hi / 0.6931471805599453);
     const dd r = (a - dd(0.6931471805599453, 2.3190468138462996e-17) * (double)k) * 0.015625; // |r| <= ln 2 / 128
     dd p = r;
     LOOP for (int n = 11; n > 1; n--) p = r + r * p / (double)n;
     LOOP for (int n = 0; n < 6; n++) p = p * 2.0 + p * p; // expm1(2r) = expm1(r)(2 + expm1(r))
-    return p;
+    return {p, k};
 }
 
+DEVICE dd scaled(dd p, int k) { return dd(ldexp(p.hi, k), ldexp(p.lo, k)); }
+
 DEVICE dd exp(dd a) {
-    int k;
-    const dd p = reduced(a, k) + 1.0;
-    return dd(ldexp(p.hi, k), ldexp(p.lo, k));
+    const Reduced r = reduced(a);
+    return scaled(r.rest + 1.0, r.k);
 }
 
 DEVICE dd expm1(dd a) {
-    int k;
-    const dd p = reduced(a, k);
-    return k == 0 ? p : exp(a) - 1.0;
+    const Reduced r = reduced(a);
+    return r.k == 0 ? r.rest : scaled(r.rest + 1.0, r.k) - 1.0;
 }
 
-DEVICE void sincos(dd a, dd &sine, dd &cosine) {
+struct Turn {
+    dd sine, cosine;
+};
+
+APART Turn sincos(dd a) {
     const double k = rint(a.hi / 1.5707963267948966);
     dd r = a - product(1.5707963267948966, k) - product(6.123233995736766e-17, k); // π/2 in three parts
     r = (r - dd(-1.4973849048591833e-33) * k) * 0.0625;
@@ -93,28 +102,17 @@ DEVICE void sincos(dd a, dd &sine, dd &cosine) {
     }
     c = c + 1.0;
     const int turn = (int)(k - 4 * floor(0.25 * k));
-    sine = turn == 0 ? s : turn == 1 ? c : turn == 2 ? -s : -c;
-    cosine = turn == 0 ? c : turn == 1 ? -s : turn == 2 ? -c : s;
+    return {turn == 0 ? s : turn == 1 ? c : turn == 2 ? -s : -c, turn == 0 ? c : turn == 1 ? -s : turn == 2 ? -c : s};
 }
 
-DEVICE dd sin(dd a) {
-    dd s, c;
-    sincos(a, s, c);
-    return s;
-}
+DEVICE dd sin(dd a) { return sincos(a).sine; }
+DEVICE dd cos(dd a) { return sincos(a).cosine; }
 
-DEVICE dd cos(dd a) {
-    dd s, c;
-    sincos(a, s, c);
-    return c;
-}
-
-DEVICE dd atan2(dd y, dd x) {
+APART dd atan2(dd y, dd x) {
     const double start = atan2(y.hi, x.hi);
-    dd s, c;
-    sincos(start, s, c);
-    const dd across = y * c - x * s, along = x * c + y * s; // one Newton step: the angle left is across/along
-    return dd(start) + (along.hi == 0 ? across : across / along);
+    const Turn turn = sincos(start);
+    const dd across = y * turn.cosine - x * turn.sine, along = x * turn.cosine + y * turn.sine; // of the angle left
+    return dd(start) + (along.hi == 0 ? across : across / along); // one Newton step
 }
 
 DEVICE dd asin(dd x) { return atan2(x, sqrt(dd(1.0) - x * x)); }

@@ -14,6 +14,12 @@ struct Tile {
     unsigned long long *bad; // the first pair whose value is no finite number
     unsigned *asks;      // for every row of every square, 32 bits: which pairs are to be computed again, with more care
 
+    // How far apart the numbers are that a point saved, read anew for each pair: a compiler that knows them to be the same
+    // for the next pair keeps the addresses of all that was saved in registers, and then has none left.
+    DEVICE void keep_no_addresses(volatile int *apart) {
+        apart[0] = one.n, apart[1] = two.n;
+        one.n = apart[0], two.n = apart[1];
+    }
     DEVICE bool holds(int i, int j) const { return i < height && j < width && !(square && j < i); }
     DEVICE unsigned &asked(int i) const { return asks[i * gridDim.x + blockIdx.x]; }
     template <bool NNGP, bool NTK> DEVICE void check(const F *found, int i, int j) const {
@@ -24,7 +30,8 @@ struct Tile {
 
 // Most pairs: in a kernel of few registers, and with no arithmetic but that of the dtype. The inner products wait in
 // shared memory, and so do the results, until they are written as rows of the mirror image.
-template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(const Tile &t, const Values &values) {
+template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(Tile &t, const Values &values) {
+    __shared__ volatile int apart[8][2];
     __shared__ F held[NNGP + NTK][32][33]; // 33: reading a column meets every bank once
     const int top = blockIdx.y * 32, left = blockIdx.x * 32, j = left + threadIdx.x;
     if (t.square && left < top) return;
@@ -34,6 +41,7 @@ template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(const Tile &t
         held[0][k + threadIdx.y][threadIdx.x] = t.holds(i, j) ? t.product[i * t.width + j] : F(0);
     }
     LOOP for (int k = threadIdx.y; k < 32; k += 8) {
+        t.keep_no_addresses(apart[threadIdx.y]);
         const int i = top + k;
         if (!t.holds(i, j)) continue;
         F found[2], gap, side;
@@ -70,10 +78,12 @@ template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(const Tile &t
 
 // The pairs that asked for it, once more: nearly parallel points, whose angle comes from their coordinates, and
 // activations that need double-double.
-template <bool NNGP, bool NTK, class Values> DEVICE void each_that_asked(const Tile &t, const Values &values) {
+template <bool NNGP, bool NTK, class Values> DEVICE void each_that_asked(Tile &t, const Values &values) {
+    __shared__ volatile int apart[8][2];
     const int j = blockIdx.x * 32 + threadIdx.x;
     if (t.square && blockIdx.x < blockIdx.y) return;
     LOOP for (int k = threadIdx.y; k < 32; k += 8) {
+        t.keep_no_addresses(apart[threadIdx.y]);
         const int i = blockIdx.y * 32 + k;
         if (i >= t.height || !(t.asked(i) >> threadIdx.x & 1)) continue;
         F found[2], gap, side;
@@ -142,7 +152,7 @@ extern "C" __global__ void at_angles(
         unsigned *asks
 #define TABLE const F *coefficients, long long bits, long long lift0, long long lift1, long long floor0, long long floor1
 #define TAKEN                                                                                                          \
-    const Tile t = {product, {x1, values1, length1, power1, (int)n1}, {x2, values2, length2, power2, (int)n2},         \
+    Tile t = {product, {x1, values1, length1, power1, (int)n1}, {x2, values2, length2, power2, (int)n2},               \
         (int)dim, diagonal, {nngp, ntk}, {nngp_mirror, ntk_mirror}, stride, mirror_stride, (int)height, (int)width,    \
         row, column, square != 0, bad, asks}
 #define TABLE_TAKEN const Table table = {coefficients, (int)bits, (int)lift0, (int)lift1, (int)floor0, (int)floor1}
