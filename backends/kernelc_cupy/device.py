@@ -1,6 +1,7 @@
 """What a generated CuPy module does with a device: kernels, errors, arguments; its text is embedded there."""
 
 import functools
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -143,6 +144,13 @@ def expect_device(array: Any, device: Any, name: str) -> None:
     """Raise DeviceError where an array is on another device."""
     if on_device(array) and array.device.id != device.id:
         raise DeviceError(f"{name}: expected an array on GPU {device.id}, found one on GPU {array.device.id}")
+
+
+def warn_of_rounding() -> None:
+    """Warn where CuPy is told to multiply matrices of float32 with fewer digits."""
+    if np.dtype(F).itemsize == 4 and os.environ.get("CUPY_TF32", "0") not in ("", "0"):
+        message = "CUPY_TF32 makes CuPy round inner products to 11 bits, and so these kernels: unset it"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
 def warn_of_slow_double(device: int) -> None:

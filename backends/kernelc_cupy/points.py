@@ -15,6 +15,7 @@ from kernelc_cupy.device import (
     device_of,
     for_each,
     on_device,
+    warn_of_rounding,
     warn_of_slow_double,
 )
 
@@ -75,6 +76,7 @@ class Rows:
                     raise ValueError(f"{name}: expected a standard deviation, at least 0, found {value}")
         with device_errors(), device_of(x) as device:
             warn_of_slow_double(device.id)
+            warn_of_rounding()
             self.parameters = for_device(p)
             self.room = SHARE * (device.mem_info[0] + cupy.get_default_memory_pool().free_bytes())
             self.kept: dict[tuple[int, int], Panel] = {}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from cuda.bindings import nvrtc
 
-OPTIONS = (b"--std=c++17", b"--fmad=false")  # those of the modules
+OPTIONS = (b"--std=c++17", b"--fmad=false")  # those of the modules, and
+OPTIONS += (b"-ftz=true", b"--device-as-default-execution-space")  # those that CuPy adds, whoever asks
 KERNEL = re.compile(r"Compiling entry function '(\w+)' for")
 SPILLS = re.compile(r"(\d+) bytes spill stores, (\d+) bytes spill loads")
 REGISTERS = re.compile(r"Used (\d+) registers")

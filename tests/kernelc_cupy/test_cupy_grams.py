@@ -307,6 +307,16 @@ def test_a_card_that_is_slow_in_double_precision_is_named_once(k, monkeypatch):
     single(X)
 
 
+def test_products_that_cupy_is_told_to_round_are_named(k, monkeypatch):
+    monkeypatch.setenv("CUPY_TF32", "1")
+    k(X)  # float64 is not rounded
+    single = kernelc.compile("relu-1", backend="cupy", dtype="float32")
+    with pytest.warns(RuntimeWarning, match="CUPY_TF32 makes CuPy round .* 11 bits"):
+        single(X)
+    monkeypatch.setenv("CUPY_TF32", "0")
+    single(X)
+
+
 def test_what_is_missing_is_said_with_its_remedy(monkeypatch):
     backend, space = CuPyBackend(), sys.modules[CuPyBackend.__module__]
     monkeypatch.delitem(sys.modules, "cupy", raising=False)
