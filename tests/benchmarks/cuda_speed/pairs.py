@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
-from cuda_speed.paths import Block, Loop, UnknownPathError, stores_in, usual
+from cuda_speed.paths import Block, Loop, UnknownPathError, blocks, loops, stores_in, usual, without
 from cuda_speed.sass import Instruction, unit
 
 EACH = 4  # pairs of a thread: its block of 32 x 8 threads has 32 x 32 of them
@@ -33,11 +34,19 @@ def of_pair(code: list[Instruction], kind: str, repeats: list[int], mirrored: bo
 
 
 def of_idle_pair(code: list[Instruction]) -> Counter[str]:
-    """Opcode → executions in `*_again`, the kernel of pairs that ask for more care, for one pair that does not."""
+    """Opcode → executions in `*_again`, the kernel of pairs that ask for more care, for one pair that does not.
+
+    Where there is a way past its loop that reads who asked, it is taken: the thread found that none of its pairs did.
+    """
 
     def works(block: Block) -> bool:
-        return any(i.name == "STG" or unit(i.opcode) == "double" or i.calls or i.name == "FMUL" for i in block.code)
+        return any(i.name in ("STG", "FMUL") or i.calls or unit(i.opcode) == "double" for i in block.code)
 
+    members = {at for _, inside in loops(without(blocks(code), works)) for at in inside}
+    with suppress(UnknownPathError):
+        past = usual(code, lambda loop: EACH, skip=lambda block: works(block) or block.code[0].address in members)
+        if any(opcode.startswith("LDG") for opcode in past):
+            return shared_out(past)
     return shared_out(usual(code, lambda loop: EACH, skip=works))
 
 
