@@ -68,7 +68,9 @@ def _explained(error: Exception) -> str | None:
     if isinstance(error, cupy.cuda.runtime.CUDARuntimeError | cupy.cuda.driver.CUDADriverError):
         if "NoDevice" in reason or "NO_DEVICE" in reason:
             return f"there is no NVIDIA GPU here ({reason}); backend='auto' runs on the CPU"
-        if "InsufficientDriver" in reason or "UNSUPPORTED_PTX" in reason or "NO_BINARY_FOR_GPU" in reason:
+        if "NO_BINARY_FOR_GPU" in reason:  # its compiler knows older ones, and compiled for one of these
+            return f"this CuPy is too old for this GPU ({reason}): update it"
+        if "InsufficientDriver" in reason or "UNSUPPORTED_PTX" in reason:
             hint = "update it, or install a CuPy for an older CUDA: cupy-cuda12x in place of cupy-cuda13x"
             return f"the GPU's driver is too old for this CuPy ({reason}): {hint}"
         return f"the GPU failed: {reason}"

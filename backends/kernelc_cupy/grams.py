@@ -203,7 +203,7 @@ class Gram:
     def _on_host(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """Blocks in NumPy arrays, which hold until the next: one is copied while the next is computed."""
         with device_errors(), self.device:
-            lanes = [Lane(stream) for stream in streams(self.device.id, threading.get_ident())]
+            lanes = [Lane(self.device, stream) for stream in streams(self.device.id, threading.get_ident())]
         with lanes[0], lanes[1]:  # whoever takes the blocks may stop early
             for k, block in enumerate(blocks):
                 lane = lanes[k % 2]
@@ -221,8 +221,8 @@ class Lane:
     also after an error: until then the device reads panels and writes to that memory.
     """
 
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
+    def __init__(self, device: Any, stream: Any) -> None:
+        self.device, self.stream = device, stream
         self.room: dict[str, Any] = {}
         self.sent: Any = None
 
@@ -252,7 +252,7 @@ class Lane:
 
     def wait(self) -> None:
         """Until all that was sent is there."""
-        with device_errors():
+        with device_errors(), self.device:
             self.stream.synchronize()
 
 

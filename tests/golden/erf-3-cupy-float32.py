@@ -415,7 +415,9 @@ def _explained(error: Exception) -> str | None:
     if isinstance(error, cupy.cuda.runtime.CUDARuntimeError | cupy.cuda.driver.CUDADriverError):
         if "NoDevice" in reason or "NO_DEVICE" in reason:
             return f"there is no NVIDIA GPU here ({reason}); backend='auto' runs on the CPU"
-        if "InsufficientDriver" in reason or "UNSUPPORTED_PTX" in reason or "NO_BINARY_FOR_GPU" in reason:
+        if "NO_BINARY_FOR_GPU" in reason:  # its compiler knows older ones, and compiled for one of these
+            return f"this CuPy is too old for this GPU ({reason}): update it"
+        if "InsufficientDriver" in reason or "UNSUPPORTED_PTX" in reason:
             hint = "update it, or install a CuPy for an older CUDA: cupy-cuda12x in place of cupy-cuda13x"
             return f"the GPU's driver is too old for this CuPy ({reason}): {hint}"
         return f"the GPU failed: {reason}"
@@ -789,7 +791,7 @@ class Gram:
     def _on_host(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """Blocks in NumPy arrays, which hold until the next: one is copied while the next is computed."""
         with device_errors(), self.device:
-            lanes = [Lane(stream) for stream in streams(self.device.id, threading.get_ident())]
+            lanes = [Lane(self.device, stream) for stream in streams(self.device.id, threading.get_ident())]
         with lanes[0], lanes[1]:  # whoever takes the blocks may stop early
             for k, block in enumerate(blocks):
                 lane = lanes[k % 2]
@@ -807,8 +809,8 @@ class Lane:
     also after an error: until then the device reads panels and writes to that memory.
     """
 
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
+    def __init__(self, device: Any, stream: Any) -> None:
+        self.device, self.stream = device, stream
         self.room: dict[str, Any] = {}
         self.sent: Any = None
 
@@ -838,7 +840,7 @@ class Lane:
 
     def wait(self) -> None:
         """Until all that was sent is there."""
-        with device_errors():
+        with device_errors(), self.device:
             self.stream.synchronize()
 
 

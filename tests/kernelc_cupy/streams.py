@@ -77,6 +77,7 @@ class Stream:
         run()
 
     def synchronize(self):
+        assert self.device_id == Card.current, "a stream is waited for while another device is the current one"
         while self.queue:
             self.step()
         self.machine.waits += 1

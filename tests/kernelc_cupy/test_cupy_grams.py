@@ -267,7 +267,8 @@ def test_out_of_the_domain_is_named(k):
 ERRORS = [
     ("CUDARuntimeError", "cudaErrorNoDevice: no CUDA-capable device is detected", "there is no NVIDIA GPU here"),
     ("CUDARuntimeError", "cudaErrorInsufficientDriver: driver is insufficient", "driver is too old for this CuPy"),
-    ("CUDADriverError", "CUDA_ERROR_NO_BINARY_FOR_GPU: no kernel image", "driver is too old for this CuPy"),
+    ("CUDADriverError", "CUDA_ERROR_UNSUPPORTED_PTX_VERSION: the PTX", "driver is too old for this CuPy"),
+    ("CUDADriverError", "CUDA_ERROR_NO_BINARY_FOR_GPU: no kernel image", "CuPy is too old for this GPU .* update it"),
     (
         "CUDARuntimeError",
         "cudaErrorIllegalAddress: an illegal memory access",

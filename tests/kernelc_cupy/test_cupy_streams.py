@@ -107,6 +107,11 @@ def another_device(t):
         with t.cupy.cuda.Stream(non_blocking=True):
             y = t.made(X)
             close(t.cupy.asnumpy(t.k(y)), t.truth())
+    numpy_tiles = t.k.tiles(X)  # of the current device, wherever they are taken
+    for _ in range(9):
+        with Card(1):
+            i, j, tile = next(numpy_tiles)
+        close(tile, t.truth()[i, j])
     found, tiles, product, diagonal = t.k(x), list(t.k.tiles(x)), t.k.matvec(x, None, V), t.k.diag(x)
     v = t.k.matvec(x, None, x[:, 0])
     assert {a.device.id for a in (found, product, diagonal, v, *(tile for _, _, tile in tiles))} == {1}
