@@ -28,7 +28,6 @@ using std::sqrt;
 #define __device__
 #define __shared__ static
 #define __forceinline__ inline
-#define __noinline__ __attribute__((noinline))
 #define __constant__ static const
 #define __launch_bounds__(...)
 

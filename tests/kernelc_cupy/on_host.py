@@ -25,15 +25,13 @@ def compiler() -> tuple[str, ...]:
     return (own,) if own else (sys.executable, "-m", "ziglang", "c++", "-fno-sanitize=undefined")
 
 
-@cache
-def folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="kernelc-cuda-on-host-"))
+FOLDER = tempfile.TemporaryDirectory(prefix="kernelc-cuda-on-host-")  # gone with the process
 
 
 @cache
 def library(code: str) -> ctypes.CDLL:
     """CUDA code, compiled for the host."""
-    base = folder() / hashlib.sha256(code.encode()).hexdigest()[:24]
+    base = Path(FOLDER.name) / hashlib.sha256(code.encode()).hexdigest()[:24]
     exports = "\n".join(f"EXPORT({name})" for name in KERNEL.findall(code))
     text = HEADER.replace("// How Python calls", f"{code}\n// How Python calls") + exports
     base.with_suffix(".cpp").write_text(text)

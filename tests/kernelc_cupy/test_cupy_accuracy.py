@@ -15,7 +15,6 @@ QUICK = ("relu-3", "relu-bias-3", "erf-3", "gelu-bias-3")  # compiling takes a s
 
 
 def parametrized(cases):
-    cases = [case for case in cases if not case.slow]
     marks = [[] if case.name in QUICK else pytest.mark.slow for case in cases]
     return [pytest.param(case, id=case.name, marks=mark) for case, mark in zip(cases, marks, strict=True)]
 
@@ -48,7 +47,7 @@ def test_special_inputs(name, points):
     contract.test_special_inputs(name, points, "cupy")
 
 
-@pytest.mark.parametrize("name", IN_FLOAT32)
+@pytest.mark.parametrize("name", [*IN_FLOAT32, *contract.DEEP])
 def test_float32(name):
     contract.test_float32(name, "cupy")
 

@@ -5,10 +5,3 @@
 struct Angle { // behind an activation
     F gap, side;
 };
-
-template <class V, int N> DEVICE V polynomial(const V (&c)[N], V x) { // lowest degree first
-    V total = c[N - 1];
-#pragma unroll
-    for (int n = N - 2; n >= 0; n--) total = fma(total, x, c[n]);
-    return total;
-}

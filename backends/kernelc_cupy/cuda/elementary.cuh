@@ -7,21 +7,21 @@ DEVICE float maximum(float a, float b) { return a < b ? b : a; }
 DEVICE double ratio(double a, double b) { return b == 0 ? a : a / b; } // 0/0 = 0
 DEVICE float ratio(float a, float b) { return b == 0 ? a : a / b; }
 
-// The polynomials of arcsine, highest power first. In constant memory, and not const, so that the compiler reads them:
+// The polynomials of arcsine, lowest power first. In constant memory, and not const, so that the compiler reads them:
 // written into the code, each double is two more instructions for every use on compute capability 9.0.
 __constant__ double ARCSINE_EVEN[] = {
-    0.8897823540779572, 5.883043828201659, 4.831080468309027, 1.06703227340408, 0.08311385542835384,
-    0.011558669742595723, 0.013977683382479683, 0.02237218057371295, 0.04464285714748753, 0.16666666666666669
+    0.16666666666666669, 0.04464285714748753, 0.02237218057371295, 0.013977683382479683, 0.011558669742595723,
+    0.08311385542835384, 1.06703227340408, 4.831080468309027, 5.883043828201659, 0.8897823540779572
 };
 __constant__ double ARCSINE_ODD[] = {
-    -3.3179426391119518, -6.425708609803438, -2.616756017985931, -0.31861857268025773, -0.0050493061794114925,
-    0.011373366566354978, 0.017352118804885727, 0.030381944009858088, 0.07499999999998049
+    0.07499999999998049, 0.030381944009858088, 0.017352118804885727, 0.011373366566354978, -0.0050493061794114925,
+    -0.31861857268025773, -2.616756017985931, -6.425708609803438, -3.3179426391119518
 };
 
-template <int N> DEVICE double polynomial(const double (&c)[N], double x) {
-    double total = c[0];
+template <class V, int N> DEVICE V polynomial(const V (&c)[N], V x) { // lowest power first
+    V total = c[N - 1];
 #pragma unroll
-    for (int k = 1; k < N; k++) total = fma(total, x, c[k]);
+    for (int k = N - 2; k >= 0; k--) total = fma(total, x, c[k]);
     return total;
 }
 

@@ -32,7 +32,7 @@ struct Mass { // of nodes one after the other
     }
 };
 
-template <class T, Integral kind> CALLED Window window(double s) {
+template <class T, Integral kind> APART Window window(double s) {
     const int nodes = 257;
     double best = -infinite(), last = 1e-3;
     Window found = {0, 1, 1e-3};
@@ -88,7 +88,7 @@ template <class T, int FIXED> struct Ray {
 };
 
 // E[f(s z)²]; infinite where f overflows before its mass ends.
-template <class T, Integral kind> CALLED double line(double s) {
+template <class T, Integral kind> APART double line(double s) {
     const Window w = window<T, kind>(s);
     double fixed[9], total = 0;
     for (int k = 0; k < 9; k++) fixed[k] = w.low + 0.125 * k * (w.high - w.low);
@@ -253,7 +253,7 @@ DEVICE void cut(double low, double high, bool always, double *ends) { // in the 
 }
 
 // The integrals over the plane, for points at half an angle h with correlation side·cos 2h.
-template <class T, Integral kind> CALLED Sums<T, kind> plane(double gap, double side, Pair of) {
+template <class T, Integral kind> APART Sums<T, kind> plane(double gap, double side, Pair of) {
     Window one = window<T, kind>(of.s1), two = window<T, kind>(of.s2);
     if (one.low == two.low) one.high = two.high = maximum(one.high, two.high);
     double fixed[10];

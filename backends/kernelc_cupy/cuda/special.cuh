@@ -1,8 +1,6 @@
 // Functions of closed forms, in double precision: kernelc/runtime/special.py has the formulas, their sources and their
 // errors, and the digits that are above.
 
-#define CALLED inline __host__ __device__ __noinline__ // too long to stand wherever it is used
-
 DEVICE double not_a_number() { return __longlong_as_double(0x7ff8000000000000LL); }
 DEVICE double infinite() { return __longlong_as_double(0x7ff0000000000000LL); }
 DEVICE double choose(bool first, double a, double b) { return first ? a : b; }
@@ -81,7 +79,7 @@ DEVICE double far_corner(double h, double y) { // y >= NEAR_CORNER; over e**-(hÂ
 }
 
 // e**E P(X <= h, Y <= k), X and Y standard normal with correlation r, w = sqrt(1 - rÂ²).
-CALLED double exp_ndtr2(double E, double h, double k, double r, double w) {
+APART double exp_ndtr2(double E, double h, double k, double r, double w) {
     E = minimum(maximum(E, -1e13), 1e13);
     const double inside = h > 0 && k > 0 ? exp(E) : 0.0;
     const bool centre = maximum(abs(h), abs(k)) < 1e-150; // the limit along h = k < 0
