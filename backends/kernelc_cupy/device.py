@@ -20,7 +20,9 @@ MACHINERY: Any = None
 THREADS = 128  # in a block of a kernel that has a thread for each point
 SQUARE = 32  # pairs of points in a row of the square that a block of threads computes
 FULL_MEMORY = "the GPU's memory is full, even for a block of fewer than 64 rows: free some"
-FULL_OF_CUDA = ("CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED")  # said by the driver, and by cuBLAS
+FULL_OF_CUDA = (  # what the driver says, cuBLAS, and the runtime where CuPy allocates without its pool
+    "CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED", "cudaErrorMemoryAllocation",
+)  # fmt: skip
 WARNED: set[int] = set()  # cards that were named as slow
 SLOW = 16  # times that double precision is slower than single, from which on a card is not made for it
 

@@ -201,14 +201,15 @@ class Gram:
             )
 
     def _on_host(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
-        """Blocks in NumPy arrays, which hold until the next: one is copied while the next is computed."""
+        """Blocks in NumPy arrays, which hold until the next: the device goes on while whoever takes them is at work."""
         with device_errors(), self.device:
             lanes = [Lane(self.device, stream) for stream in streams(self.device.id, threading.get_ident())]
         with lanes[0], lanes[1]:  # whoever takes the blocks may stop early
             for k, block in enumerate(blocks):
                 lane = lanes[k % 2]
+                yield from lane.arrived()  # meanwhile the other lane is at work
                 for i, j, values in self._split(*block, lane.stream):
-                    yield from lane.arrived()
+                    yield from lane.arrived()  # of several parts, the one before
                     with device_errors(), self.device:
                         lane.send(i, j, values)
             for lane in (lanes[len(blocks) % 2], lanes[1 - len(blocks) % 2]):

@@ -120,8 +120,8 @@ class Rows:
         if key in self.kept:
             return self.kept[key]
         panel = Panel(self.x[rows], self.parameters)
-        cupy.cuda.get_current_stream().synchronize()  # other streams use it too, and the parameters
         if sum(p.size() for p in self.kept.values()) + panel.size() < self.room:
+            cupy.cuda.get_current_stream().synchronize()  # other streams use it too
             self.kept[key] = panel
         return panel
 

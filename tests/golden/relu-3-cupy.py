@@ -303,7 +303,9 @@ def gram(x1: Any, x2: Any, get: tuple[str, ...], parameters: dict[str, float], o
 THREADS = 128  # in a block of a kernel that has a thread for each point
 SQUARE = 32  # pairs of points in a row of the square that a block of threads computes
 FULL_MEMORY = "the GPU's memory is full, even for a block of fewer than 64 rows: free some"
-FULL_OF_CUDA = ("CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED")  # said by the driver, and by cuBLAS
+FULL_OF_CUDA = (  # what the driver says, cuBLAS, and the runtime where CuPy allocates without its pool
+    "CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED", "cudaErrorMemoryAllocation",
+)  # fmt: skip
 WARNED: set[int] = set()  # cards that were named as slow
 SLOW = 16  # times that double precision is slower than single, from which on a card is not made for it
 
@@ -543,8 +545,8 @@ class Rows:
         if key in self.kept:
             return self.kept[key]
         panel = Panel(self.x[rows], self.parameters)
-        cupy.cuda.get_current_stream().synchronize()  # other streams use it too, and the parameters
         if sum(p.size() for p in self.kept.values()) + panel.size() < self.room:
+            cupy.cuda.get_current_stream().synchronize()  # other streams use it too
             self.kept[key] = panel
         return panel
 
@@ -725,14 +727,15 @@ class Gram:
             )
 
     def _on_host(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
-        """Blocks in NumPy arrays, which hold until the next: one is copied while the next is computed."""
+        """Blocks in NumPy arrays, which hold until the next: the device goes on while whoever takes them is at work."""
         with device_errors(), self.device:
             lanes = [Lane(self.device, stream) for stream in streams(self.device.id, threading.get_ident())]
         with lanes[0], lanes[1]:  # whoever takes the blocks may stop early
             for k, block in enumerate(blocks):
                 lane = lanes[k % 2]
+                yield from lane.arrived()  # meanwhile the other lane is at work
                 for i, j, values in self._split(*block, lane.stream):
-                    yield from lane.arrived()
+                    yield from lane.arrived()  # of several parts, the one before
                     with device_errors(), self.device:
                         lane.send(i, j, values)
             for lane in (lanes[len(blocks) % 2], lanes[1 - len(blocks) % 2]):
@@ -972,21 +975,21 @@ DEVICE float maximum(float a, float b) { return a < b ? b : a; }
 DEVICE double ratio(double a, double b) { return b == 0 ? a : a / b; } // 0/0 = 0
 DEVICE float ratio(float a, float b) { return b == 0 ? a : a / b; }
 
-// The polynomials of arcsine, highest power first. In constant memory, and not const, so that the compiler reads them:
+// The polynomials of arcsine, lowest power first. In constant memory, and not const, so that the compiler reads them:
 // written into the code, each double is two more instructions for every use on compute capability 9.0.
 __constant__ double ARCSINE_EVEN[] = {
-    0.8897823540779572, 5.883043828201659, 4.831080468309027, 1.06703227340408, 0.08311385542835384,
-    0.011558669742595723, 0.013977683382479683, 0.02237218057371295, 0.04464285714748753, 0.16666666666666669
+    0.16666666666666669, 0.04464285714748753, 0.02237218057371295, 0.013977683382479683, 0.011558669742595723,
+    0.08311385542835384, 1.06703227340408, 4.831080468309027, 5.883043828201659, 0.8897823540779572
 };
 __constant__ double ARCSINE_ODD[] = {
-    -3.3179426391119518, -6.425708609803438, -2.616756017985931, -0.31861857268025773, -0.0050493061794114925,
-    0.011373366566354978, 0.017352118804885727, 0.030381944009858088, 0.07499999999998049
+    0.07499999999998049, 0.030381944009858088, 0.017352118804885727, 0.011373366566354978, -0.0050493061794114925,
+    -0.31861857268025773, -2.616756017985931, -6.425708609803438, -3.3179426391119518
 };
 
-template <int N> DEVICE double polynomial(const double (&c)[N], double x) {
-    double total = c[0];
+template <class V, int N> DEVICE V polynomial(const V (&c)[N], V x) { // lowest power first
+    V total = c[N - 1];
 #pragma unroll
-    for (int k = 1; k < N; k++) total = fma(total, x, c[k]);
+    for (int k = N - 2; k >= 0; k--) total = fma(total, x, c[k]);
     return total;
 }
 

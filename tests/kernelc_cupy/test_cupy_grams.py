@@ -277,6 +277,7 @@ ERRORS = [
     ("CompileException", "nvrtc: error: invalid value for --gpu-architecture", "CUDA's compiler failed"),
     ("OutOfMemoryError", "Out of memory allocating 8 bytes", "the GPU's memory is full"),
     ("CUDADriverError", "CUDA_ERROR_OUT_OF_MEMORY: out of memory", "the GPU's memory is full"),
+    ("CUDARuntimeError", "cudaErrorMemoryAllocation: out of memory", "the GPU's memory is full"),
     ("RuntimeError", "Failed to find CUDA headers. Please install", r"CuPy lacks a library of CUDA .*\[ctk\]"),
     ("DynamicLibNotFoundError", 'Failure finding "libnvrtc.so.13"', r"CuPy lacks a library of CUDA .*\[ctk\]"),
     ("CUBLASError", "CUBLAS_STATUS_NOT_INITIALIZED", "the GPU failed in the matrix product"),
