@@ -112,6 +112,31 @@ def test_who_has_no_room_is_compared_at_half_as_many_points(monkeypatch):
     assert "seconds" in found[2][1]["CuPy"]
 
 
+@pytest.mark.parametrize("markdown", [True, False])
+def test_the_whole_report(monkeypatch, capsys, markdown):
+    said = {
+        "machine": {"card": "none", "CuPy": "0"},
+        "limits": {"copy": 5e-13, "double": 1e13},
+        "accuracy": {"differs": 2e-16},
+        "double": {"double": 100.0, "instructions": 500.0},
+        "host": {"seconds": [0.3], "copy": [0.2], "room": 1},
+    }
+
+    def ask(name, kind, asked, rounds):
+        times = {"seconds": [0.01 if name == "kernelc" else 0.04], "kernels": [0.008]}
+        return [said.get(kind) or dict(times) for _ in asked]
+
+    monkeypatch.setattr(bench_gpu, "ask", ask)
+    monkeypatch.setattr(bench_gpu, "present", lambda: ["product", "kernelc", "CuPy"])
+    bench_gpu.report(SimpleNamespace(n=10_000, d=100, rounds=1, host=20_000, markdown=markdown))
+    text = capsys.readouterr().out
+    assert "a copy 4 TB/s (read and written), DP FMA 20 TFLOP/s" in text
+    for cell in ("2.0e-16", "4.0 times as fast", "12%", "5%", "1.50"):  # 1e10 operations in 8 ms; 0.4 ms of copying
+        assert cell in text, text
+    assert "relu, layers, float64, K(x), n = 10000: 12% of the DP limit, goal 50%: NOT met" in text
+    assert "4.0 x straightforward CuPy, goal 3: met" in text
+
+
 class Event:
     def record(self):
         self.at = time.perf_counter()

@@ -19,6 +19,7 @@ from cuda_speed.sass import classes, disassembled, instructions, unit, width
 
 BY_NAME = {card.name: card for card in CARDS}
 BELOW = {("collapsed", card.name, False) for card in CARDS}  # K(x1, x2): known not to reach the bar everywhere
+OTHER = {80: pytest.mark.slow, 90: ()}
 ROOM = {"float64": 0.15, "float32": 0.0}  # above the bar
 LONE = 'extern "C" __global__ void lone(double *x, int n) {{ double y = x[threadIdx.x]; {} x[threadIdx.x] = y; }}'
 
@@ -147,7 +148,7 @@ def test_clocks_of_units():
 
 
 @pytest.mark.parametrize(("title", "spec", "dtype", "name"), KINDS, ids=[kind[0] for kind in KINDS])
-@pytest.mark.parametrize("card", CARDS, ids=list(BY_NAME))
+@pytest.mark.parametrize("card", [pytest.param(card, marks=OTHER[card.capability], id=card.name) for card in CARDS])
 @pytest.mark.parametrize("mirrored", [False, True], ids=["two sets", "one set"])
 def test_the_machine_code_allows_the_bars(title, spec, dtype, name, card, mirrored):
     made = kernels(spec, dtype, card.capability)
@@ -166,3 +167,11 @@ def test_a_thread_that_finds_nobody_asking_leaves_before_the_loop():
     early, late = (of_idle_pair(disassembled(cubin)[name]) for name in ("early", "late"))
     assert early["LDG.E"] == late["LDG.E"] == 1 / 4
     assert early.total() < late.total() - 3
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_instruction_is_missed_and_every_one_is_known(dtype):
+    """They are 16 bytes each, with no gap between them; subroutines and what fills up the end included."""
+    for code in kernels("relu-3", dtype, 90).code.values():
+        assert [i.address for i in code] == list(range(0, 16 * len(code), 16))
+        assert len({unit(i.opcode) for i in code}) > 3

@@ -9,7 +9,7 @@ from typing import Any
 from cuda_speed.cases import Case
 from cuda_speed.ceilings import BARS
 
-SPEED = ("contender", "ReLU, depth 3", "dtype", "call", "n", "s", "entries/s", "without the product, s",
+SPEED = ("contender", "NTK, depth 3", "dtype", "call", "n", "s", "entries/s", "without the product, s",
          "of the bandwidth limit", "of the DP limit", "kernelc is")  # fmt: skip
 ACCURACY = ("kernel", "dtype", "differs by")
 HOST = ("kernel", "dtype", "n", "s", "copy alone, s", "ratio")
