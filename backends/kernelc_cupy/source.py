@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from kernelc.emit import needed
 from kernelc.printing import Statement
@@ -12,6 +13,7 @@ from kernelc_cupy.embedding import own_text
 from kernelc_cupy.hoist import hoist
 from kernelc_cupy.legalize import legalize
 from kernelc_cupy.printer import CudaConstants, CudaPrinter, RowPrinter, assignment
+from kernelc_cupy.separate import separate
 
 WORD = re.compile(r"\w+")
 ROW_STATE = "R &q, R &ntk, Scalars p, F *saved, long long n, double *seen"
@@ -102,16 +104,38 @@ class CudaSource:
         code = legalize(block.pair)
         statements, ends = CudaPrinter(self.constants, self.dtype).statements(code)
         always = needed(statements, ends["gap"].uses + ends["side"].uses)
-        flags = {i.args[0] for i in code.instrs if i.op == "refine"}
+        refined = {i.name: i for i in block.pair.instrs if i.op == "refine"}
+        flags = {i.args[0] for i in refined.values()}
         lines = [self._scalar(name, "F") for name, rate in code.inputs if rate == "scalar"]
         for own, start in self.attached.starts(block).items():
             lines.append(f"const Saved {own}1 = one.past({start}), {own}2 = two.past({start});")
+        functions: list[str] = []
         for s in _early(statements, always):
+            if s.name in refined:
+                name = f"careful_{n}_{len(functions) + 1}"
+                text, call = self._careful(name, block, separate(block.pair, refined[s.name]))
+                functions.append(text)
+                s = replace(s, text=f"(REFINE ? {call} : {_otherwise(s.text)})")
             lines.append(assignment(s, "F") if s.name in always else _where_wanted(assignment(s, "F")))
             lines += [f"asks |= {s.name};"] if s.name in flags else []
         lines += [f"if (NTK) ntk = {ends['ntk'].text};"] if ends["ntk"].text != "ntk" else []
         lines += _both(ends["gap"], ends["side"])
-        return function(f"{PAIR} pair_{n}({STATE})", _with_reads(lines, block.saved), self._title(block))
+        pair = function(f"{PAIR} pair_{n}({STATE})", _with_reads(lines, block.saved), self._title(block))
+        return "\n\n".join([*functions, pair])
+
+    def _careful(self, name: str, block: Block, code: Code) -> tuple[str, str]:
+        """A function for one activation that gets double-double where it asks for it; and a call of it."""
+        statements, ends = CudaPrinter(self.constants, self.dtype).statements(legalize(code))
+        read = {own + which for own in block.saved for which in "12"}
+        given = [own for own, rate in code.inputs if rate != "scalar" and own not in read]
+        lines = [self._scalar(own, "F") for own, rate in code.inputs if rate == "scalar"]
+        lines += [*(assignment(s, "F") for s in statements), f"return {ends['gap'].text};"]
+        lines = [line.replace("REFINE && ", "") for line in lines]
+        passed = ", ".join([*(f"F {own}" for own in given), "Saved one, Saved two, Scalars p"])
+        text = function(
+            f"APART F {name}({passed})", _with_reads(lines, block.saved), "// an activation for pairs that asked for more care"
+        )
+        return text, f"{name}({', '.join([*given, 'one', 'two', 'p'])})"
 
     def _scalar(self, name: str, kind: str) -> str:
         return f"const {kind} {name} = {kind}(p[{self.scalars.index(name)}]);"
@@ -173,6 +197,11 @@ def _early(statements: list[Statement], always: set[str]) -> list[Statement]:
         places = [n for n, other in enumerate(done, 1) if other.name in s.uses] if s.name not in always else [len(done)]
         done.insert(max(places, default=0), s)
     return done
+
+
+def _otherwise(text: str) -> str:
+    """The last of the three parts of a choice, in brackets."""
+    return text.rsplit(" : ", 1)[1].removesuffix(")")
 
 
 def _where_wanted(line: str) -> str:

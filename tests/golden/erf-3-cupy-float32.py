@@ -170,6 +170,40 @@ DEVICE void row_2(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) 
     q = t5;
 }
 
+// an activation for pairs that asked for more care
+APART F careful_2_1(F gap, F side, Saved one, Saved two, Scalars p) {
+    const F t1 = sqrt(gap);
+    const F t2 = t1*sqrt(1 - gap);
+    const F s1 = one[1], s2 = two[1];
+    const F t3 = s1 - s2;
+    const F t4 = gap*s1;
+    const F t5 = s1*t3;
+    const F t6 = s1*s1;
+    const F t7 = fma(F(-2), gap, F(1))*s1*s2;
+    const F t8 = fma(F(2), t6, F(1));
+    const F t9 = s2*s2;
+    const F t10 = 2*t9;
+    const F t11 = 16*(t2*t2*t6*t9);
+    const F t12 = sqrt(t8 + t10 + t11);
+    const F h1_1 = one[5], h1_2 = two[5];
+    const F t13 = fma(F(2), fma(F(2), t4*s2, t5)*t12, -2*(t7*(fma(F(2), fma(t3, s2, t5), -t11) / (h1_1 + t12))));
+    const F slope1 = C2*atan2(t13, fma(h1_1, t12, 4*(t7*t6)));
+    const F t14 = s2 - s1;
+    const F t15 = fma(F(2), fma(F(2), t4, t14)*s2*t12, -2*(t7*(fma(F(2), fma(t14, s1, s2*t14), -t11) / (h1_2 + t12))));
+    const F slope2 = C2*atan2(t15, fma(h1_2, t12, 4*(t7*t9)));
+    const F e1 = one[0], e2 = two[0];
+    const F t16 = e1 - e2;
+    const F t17 = e1*e2;
+    const F plain = fma(C3, atan2(2*t7, t12), t17);
+    const F deficit = ((4*plain < t17 && abs(t16) < 0.5f*maximum(e1, e2)) ? 0.5f*fma(-t16, t16, slope1 + slope2) : plain);
+    const F inverse1 = one[2], inverse2 = two[2];
+    const F rough = minimum(maximum(0.5f*(deficit*(inverse1*inverse2)), F(0)), F(1));
+    const F t18 = maximum(s1, s2);
+    const bool flag = (64*(sqrt(rough)*t18) < fma(t1, t18, 0.5f*abs(t3)) && 0 < t17);
+    const F gap_phi = (flag ? exact_1(s1, s2, gap, side) : rough);
+    return gap_phi;
+}
+
 // erf(a=1, b=1, c=0), dense: 3 times
 template <bool NTK, bool REFINE> DEVICE void pair_2(F &gap, F &side, F &ntk, bool &asks, Saved one, Saved two, Scalars p) {
     const F t1 = sqrt(gap);
@@ -203,7 +237,7 @@ template <bool NTK, bool REFINE> DEVICE void pair_2(F &gap, F &side, F &ntk, boo
     const F t19 = maximum(s1, s2);
     const bool flag = (64*(sqrt(rough)*t19) < fma(t1, t19, 0.5f*abs(t3)) && 0 < t18);
     asks |= flag;
-    const F gap_phi = (REFINE && flag ? exact_1(s1, s2, gap, side) : rough);
+    const F gap_phi = (REFINE ? careful_2_1(gap, side, one, two, p) : rough);
     const F nngp = NTK ? t18*(side*fma(F(-2), gap_phi, F(1))) : F();
     const F W1 = one[3], W2 = two[3];
     const F t20 = W1*W2;
