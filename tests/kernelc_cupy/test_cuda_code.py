@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 from nvrtc import compiled, ptx
 from on_host import KERNEL
-from oracle.cases import CASES
+from oracle.cases import CASES, spec
 
 import kernelc
 from kernelc.evaluation import evaluate
@@ -18,6 +18,23 @@ CARDS = (75, 80, 90, 120)
 FEW = ("relu-3", "erf-3")
 SPECS = ("relu-3", "erf-3", "gelu-2", "leaky-relu", "residual-relu", "mixed", "siren", "snake-2", "sphere-relu")
 TABLES = {"tables": ("tanh", "silu"), "tables and formulas": ("silu", "relu", "tanh", "gelu")}
+HERMITE = '{ activation = "hermite", k = 12 }'
+POLYNOMIAL = '{ activation = "polynomial", coefficients = [0.5, 1, -0.3, 0.1, 0.05, -0.01, 0.003, 0.001] }'
+RICH = {  # layers with more in them than the reference networks have
+    "three branches": '["dense", { sum = [["erf", "dense"], ["gelu", "dense"], ["sin", "dense"]] }, "gelu", "dense"]',
+    "six branches": '["dense", { sum = [["erf", "dense"], ["gelu", "dense"], ["sin", "dense"], ["snake", "dense"],'
+    ' ["gabor", "dense"], ["relu", "dense"]] }, "dense"]',
+    "sums of sums": '["dense", { sum = [[{ sum = [["erf", "dense"], ["gelu", "dense"]] }, "relu", "dense"],'
+    ' [{ sum = [["sin", "dense"], ["snake", "dense"]] }, "gelu", "dense"]] }, "erf", "dense"]',
+    "nested residuals": '["dense", { repeat = 4, layers = [{ residual = ["gelu", "dense",'
+    ' { residual = ["erf", "dense"] }] }] }, "relu", "dense"]',
+    "two polynomials": f'["dense", {{ sum = [[{POLYNOMIAL}, "dense"], [{HERMITE}, "dense"], ["relu2", "dense"]] }},'
+    ' "erf", "dense"]',
+    "many layers": '["dense", "erf", "dense", "gelu", "dense", "sin", "dense", "cos", "dense", "rbf", "dense", "snake",'
+    ' "dense", "gaussian", "dense", "gabor", "dense"]',
+    "parameters": '["dense", "erf", { dense = { W_std = "u", b_std = "b*u" } },'
+    ' { residual = ["gelu", "dense"] }, "dense"]',
+}
 Z = kernelc.Dense("1.5", "0.1")
 DOUBLE = re.compile(r"\b(?:add|sub|mul|fma|div|sqrt|rsqrt|neg|abs|min|max|setp)[.\w]*\.f64")
 BY_NAME = {case.name: case for case in CASES}
@@ -31,6 +48,10 @@ def source(name, dtype):
         symbolic = kernelc.derive(kernelc.Network([*layers, Z], name="tables"))
         tables = evaluate(activations(symbolic.steps), "auto", (0.1, 10.0), None)
         return CudaSource(lower(symbolic, {e.dual: e.attachment for e in tables}), dtype)
+    if name in RICH:
+        text = spec("rich", RICH[name], W_std='"W"', b_std='"b"')
+        net = kernelc.loads(text.replace("[network]", "[parameters]\nW = 1.2\nb = 0.1\nu = 0.9\n\n[network]"))
+        return CudaSource(lower(kernelc.derive(net)), dtype)
     net = kernelc.loads(BY_NAME[name].toml) if name in BY_NAME else kernelc.load(name)
     return CudaSource(lower(kernelc.derive(net)), dtype)
 
@@ -56,12 +77,56 @@ def test_every_card_compiles_it_without_warnings_and_without_spills(name, dtype,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*TABLES, *sorted(name for name in BY_NAME if BY_NAME[name].depth == 3)])
-def test_every_reference_network_compiles_without_spills(name):
-    for card in (CARDS[0], CARDS[-1]):  # those that spill first
-        _, report = compiled(whole(name, "float64"), card)
-        assert "warning" not in report.log
-        assert not any(report.spilled.values()), (card, report.spilled)
+@pytest.mark.parametrize("name", [*TABLES, *RICH])
+@pytest.mark.parametrize("card", [CARDS[0], CARDS[-1]])  # those that spill first
+def test_rich_layers_compile_without_spills(name, card):
+    _, report = compiled(_layered(name), card)
+    assert "warning" not in report.log
+    assert not any(report.spilled.values()), report.spilled
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", range(10))
+def test_every_reference_network_compiles_without_spills(group):
+    """Each layer once: networks that differ in numbers and depths only have the same code."""
+    for name, code in list(_distinct().items())[group::10]:
+        for card in (CARDS[0], CARDS[-1]):
+            _, report = compiled(code, card)
+            assert "warning" not in report.log, name
+            assert not any(report.spilled.values()), (name, card, report.spilled)
+
+
+def _layered(name):
+    """The code of a network, but for kernels that read tables, the same in all networks, and for those of Θ alone."""
+    return re.sub(r"KERNEL (table\w+|layers_ntk\w*)\(TILE.*?\n}\n", "", whole(name, "float64"), flags=re.DOTALL)
+
+
+@cache
+def _distinct():
+    found = {}
+    for name in BY_NAME:
+        code = source(name, "float64").layers()
+        found.setdefault(re.sub(r"layer < \d+|//.*|[\d.]+(e-?\d+)?", "", code), name)
+    return {name: _layered(name) for name in found.values()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["layers_nngp", "layers_both"])
+def test_no_kernel_keeps_the_addresses_of_what_points_saved(kind):
+    """They would fill all registers of a network of eight kinds of layers, of which none needs 150 by itself."""
+    assert compiled(_only(kind, "many layers"), 80)[1].registers[kind] < 200
+
+
+def _only(kind, name):
+    return re.sub(rf"KERNEL (?!{kind}\()\w+\(TILE.*?\n}}\n", "", whole(name, "float64"), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(("name", "roots", "quotients"), [("relu-3", 4, 0), ("erf-3", 4, 5)])
+def test_pairs_have_no_roots_and_quotients_of_one_point(name, roots, quotients):
+    """Of what is left, erf: √gap, √(1 - gap), the root of both points, the root in its doubt; two quotients by it."""
+    kernel = ptx(_only("layers_ntk", name)).split(".entry layers_ntk(")[1].split(".entry")[0]
+    assert len(re.findall(r"\bsqrt\.rn\.f64", kernel)) <= roots
+    assert len(re.findall(r"\bdiv\.rn\.f64", kernel)) <= quotients
 
 
 @pytest.mark.parametrize("name", [*SPECS, pytest.param("tables", marks=pytest.mark.slow)])
