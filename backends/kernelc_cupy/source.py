@@ -133,7 +133,9 @@ class CudaSource:
         lines = [line.replace("REFINE && ", "") for line in lines]
         passed = ", ".join([*(f"F {own}" for own in given), "Saved one, Saved two, Scalars p"])
         text = function(
-            f"APART F {name}({passed})", _with_reads(lines, block.saved), "// an activation for pairs that asked for more care"
+            f"APART F {name}({passed})",
+            _with_reads(lines, block.saved),
+            "// an activation for pairs that asked for more care",
         )
         return text, f"{name}({', '.join([*given, 'one', 'two', 'p'])})"
 
