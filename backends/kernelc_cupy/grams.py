@@ -168,7 +168,7 @@ class Gram:
         target = {name: cupy.empty(product.shape, F) for name in out} if wrong else out
         back = target if square else {} if wrong else mirror
         grid, threads = (-(-two.n // SQUARE), -(-one.n // SQUARE)), (SQUARE, 8)
-        asks = cupy.zeros((one.n, grid[0]), np.uint32)  # a bit for each pair
+        asks = cupy.zeros((grid[1], grid[0], SQUARE), np.uint32)  # a bit for each pair
         first, other = next(iter(target.values())), next(iter(back.values()), None)
         arguments = (
             product, *one.arguments(), *two.arguments(), one.dim, one.ends,

@@ -79,7 +79,7 @@ class CudaSource:
     def machinery(self) -> str:
         """What comes after them: the kernels."""
         kinds = ["nngp", *([] if self.program.ntk_reason else ["ntk", "both"])]
-        names = ["pairs", "points", "zonal", "kernels", *(f"kernels_{kind}" for kind in kinds)]
+        names = ["pairs", "points", "tiles", "layered", "zonal", "kernels", *(f"kernels_{kind}" for kind in kinds)]
         return "\n".join(part(name) for name in names)
 
     def _title(self, block: Block) -> str:

@@ -792,7 +792,7 @@ class Gram:
         target = {name: cupy.empty(product.shape, F) for name in out} if wrong else out
         back = target if square else {} if wrong else mirror
         grid, threads = (-(-two.n // SQUARE), -(-one.n // SQUARE)), (SQUARE, 8)
-        asks = cupy.zeros((one.n, grid[0]), np.uint32)  # a bit for each pair
+        asks = cupy.zeros((grid[1], grid[0], SQUARE), np.uint32)  # a bit for each pair
         first, other = next(iter(target.values())), next(iter(back.values()), None)
         arguments = (
             product, *one.arguments(), *two.arguments(), one.dim, one.ends,
@@ -1280,7 +1280,7 @@ DEVICE double close_gap(Points one, int i, Points two, int j, int dim, double si
 DEVICE bool first_angle(F product, F inverse1, F inverse2, F &gap, F &side) {
     const F rho = product * inverse1 * inverse2, size = abs(rho);
     side = rho < 0 ? -1 : 1;
-    gap = F(0.5) * (1 - size);
+    gap = fma(F(-0.5), size, F(0.5));
     if (inverse1 == 0 && inverse2 == 0) gap = 0; // rows at the origin are one point
     return size > CLOSE;
 }
@@ -1327,6 +1327,161 @@ extern "C" __global__ void rows(
     ends[n + i] = (F)lead(ntk);
 }
 
+// Tiles of pairs: a block of 32 x 8 threads has a square of 32 x 32 of them, a thread four, all in one column.
+
+struct Tile {
+    const F *product;    // inner products, (height, width), of rows of `one` with rows of `two`
+    Points one, two;
+    int dim;
+    const F *diagonal;   // (2, height): nngp and ntk of a point with itself, for a square on the diagonal
+    F *out[2];           // nngp and ntk; null where it is not wanted
+    F *mirror[2];        // where their transposes go; null for nowhere
+    long long stride, mirror_stride; // numbers from one row to the next
+    int height, width;
+    long long row, column; // of the first pair, in the whole matrix: errors name it
+    bool square;         // row i and column i are one point, and what is below the diagonal is the mirror of the rest
+    unsigned long long *bad; // the first pair whose value is no finite number
+    unsigned *asks;      // for every row of every square, 32 bits: which pairs are to be computed again, with more care
+
+    DEVICE static int top() { return blockIdx.y * 32; }
+    DEVICE static int left() { return blockIdx.x * 32; }
+    DEVICE bool mirrored_by_another() const { return square && left() < top(); }
+    // Column j has the rows that are above this one; of them, `twin` is the same point.
+    DEVICE int rows(int j) const { return j >= width ? 0 : square ? min(height, j + 1) : height; }
+    DEVICE int twin(int j) const { return square ? j : -1; }
+    DEVICE unsigned *asked() const { return asks + ((long long)blockIdx.y * gridDim.x + blockIdx.x) * 32; }
+    DEVICE void ask(int i) const { atomicOr(asked() + (i - top()), 1u << threadIdx.x); }
+    template <bool NNGP, bool NTK> DEVICE void check(const F *found, int i, int j) const {
+        if ((NNGP && !isfinite(found[0])) || (NTK && !isfinite(found[1])))
+            atomicMin(bad, ((unsigned long long)(row + i) << 32) | (unsigned long long)(column + j));
+    }
+    // How far apart the numbers are that a point saved, read anew for each pair: a compiler that knows them to be the same
+    // for the next pair keeps the addresses of all that was saved in registers, and then has none left.
+    DEVICE void keep_no_addresses() {
+        __shared__ volatile int apart[8][2];
+        volatile int *own = apart[threadIdx.y];
+        own[0] = one.n, own[1] = two.n;
+        one.n = own[0], two.n = own[1];
+    }
+};
+
+// Results of a square, held until they are written as rows of the mirror image; before, its inner products may wait there.
+template <int KERNELS> struct Held {
+    F at[KERNELS][32][33]; // 33: reading a column meets every bank once
+};
+
+template <bool NNGP, bool NTK> DEVICE void write_mirror(const Tile &t, const Held<NNGP + NTK> &held) {
+    if (!t.mirror[NNGP ? 0 : 1]) return;
+    __syncthreads();
+    const int i = t.top() + threadIdx.x, first = t.left() + threadIdx.y;
+    const int from = t.square ? i + 1 : 0, end = i < t.height ? t.width : 0;
+#pragma unroll
+    for (int kernel = 0; kernel < 2; kernel++) {
+        if (kernel ? !NTK : !NNGP) continue;
+        F *to = t.mirror[kernel] + (first * t.mirror_stride + i);
+#pragma unroll
+        for (int k = 0; k < 32; k += 8, to += 8 * t.mirror_stride)
+            if (first + k >= from && first + k < end) *to = held.at[kernel && NNGP][threadIdx.x][threadIdx.y + k];
+    }
+}
+
+// The pairs that asked for it, once more: nearly parallel points, whose angle comes from their coordinates, and
+// activations that need double-double or quadrature.
+template <bool NNGP, bool NTK, class Values> DEVICE void each_that_asked(Tile &t, const Values &values) {
+    const int j = t.left() + threadIdx.x;
+    if (t.mirrored_by_another()) return;
+    const unsigned *asked = t.asked() + threadIdx.y;
+    if (!(asked[0] | asked[8] | asked[16] | asked[24])) return;
+    LOOP for (int k = threadIdx.y; k < 32; k += 8) {
+        if (!(t.asked()[k] >> threadIdx.x & 1)) continue;
+        if (values.layered) t.keep_no_addresses();
+        const int i = t.top() + k;
+        F found[2], gap, side;
+        if (first_angle(t.product[i * t.width + j], t.one.values[i], t.two.values[j], gap, side))
+            gap = close_gap(t.one, i, t.two, j, t.dim, side);
+        values(gap, side, i, j, found);
+        t.check<NNGP, NTK>(found, i, j);
+#pragma unroll
+        for (int kernel = 0; kernel < 2; kernel++) {
+            if (kernel ? !NTK : !NNGP) continue;
+            t.out[kernel][i * t.stride + j] = found[kernel];
+            if (t.mirror[kernel]) t.mirror[kernel][j * t.mirror_stride + i] = found[kernel];
+        }
+    }
+}
+
+// Pairs through all layers.
+
+// The layers of a pair: the kernels at the output. Where it asks for double-double it gets that if REFINE, and else says so.
+template <bool NTK, bool REFINE>
+DEVICE bool output(F gap, F side, Points one, int i, Points two, int j, Scalars p, F *found) {
+    const F size = one.values[one.n + i] * two.values[two.n + j];
+    bool asks = false;
+    found[1] = 0;
+    layers<NTK, REFINE>(gap, side, found[1], asks, saved(one, i, 3), saved(two, j, 3), p);
+    found[0] = size * (side * (1 - 2 * gap));
+    return asks && !REFINE;
+}
+
+template <bool NTK, bool REFINE> struct Layered {
+    const Tile &t;
+    Scalars p;
+    static constexpr bool layered = true;
+    DEVICE bool operator()(F gap, F side, int i, int j, F *found) const {
+        return output<NTK, REFINE>(gap, side, t.one, i, t.two, j, p, found);
+    }
+};
+
+// Most pairs: in a kernel of few registers, and with no arithmetic but that of the dtype. The inner products wait in
+// shared memory, for a thread has no registers to spare.
+template <bool NNGP, bool NTK> DEVICE void each_through_layers(Tile &t, Scalars p) {
+    __shared__ Held<NNGP + NTK> held;
+    const Layered<NTK, false> values = {t, p};
+    const int top = t.top(), j = t.left() + threadIdx.x, rows = t.rows(j), twin = t.twin(j);
+    if (t.mirrored_by_another()) return;
+#pragma unroll
+    for (int k = 0; k < 32; k += 8) { // four reads on their way at once
+        const int i = top + k + threadIdx.y;
+        held.at[0][k + threadIdx.y][threadIdx.x] = i < rows ? t.product[i * t.width + j] : F(0);
+    }
+    LOOP for (int k = threadIdx.y; k < 32 && top + k < rows; k += 8) {
+        t.keep_no_addresses();
+        const int i = top + k;
+        F found[2], gap, side;
+        if (i == twin) {
+            found[0] = t.diagonal[i];
+            found[1] = t.diagonal[t.height + i];
+        } else {
+            bool asks = first_angle(held.at[0][k][threadIdx.x], t.one.values[i], t.two.values[j], gap, side);
+            asks |= values(gap, side, i, j, found);
+            if (asks)
+                t.ask(i);
+            else
+                t.check<NNGP, NTK>(found, i, j);
+        }
+#pragma unroll
+        for (int kernel = 0; kernel < 2; kernel++) {
+            if (kernel ? !NTK : !NNGP) continue;
+            t.out[kernel][i * t.stride + j] = found[kernel];
+            held.at[kernel && NNGP][k][threadIdx.x] = found[kernel];
+        }
+    }
+    write_mirror<NNGP, NTK>(t, held);
+}
+
+// The layers at a list of angles, all rows being row 0 of `one`: what a table is made from.
+extern "C" __global__ void at_angles(
+    const F *gap, const F *side, const F *values, const double *p, F *nngp, F *ntk, long long n
+) {
+    const long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    if (k >= n) return;
+    const Points point = {0, values, 0, 0, 1};
+    F found[2];
+    output<WITH_NTK, true>(gap[k], side[k], point, 0, point, 0, p, found);
+    nngp[k] = found[0];
+    ntk[k] = found[1];
+}
+
 // The kernels of points on one sphere, from a table of piecewise polynomials in the binary digits of gap: Zonal says how
 // it is made. What a pair needs lies together: the coefficients of its kernels, lowest degree first.
 
@@ -1356,150 +1511,82 @@ template <int FUNCTIONS> DEVICE void look_up(const Table &table, F gap, F side, 
     }
 }
 
-// The kernels: a block of 32 x 8 threads has a square of 32 x 32 pairs, a thread four of them, all in one column.
-
-struct Tile {
-    const F *product;    // inner products, (height, width), of rows of `one` with rows of `two`
-    Points one, two;
-    int dim;
-    const F *diagonal;   // (2, height): nngp and ntk of a point with itself, for a square on the diagonal
-    F *out[2];           // nngp and ntk; null where it is not wanted
-    F *mirror[2];        // where their transposes go; null for nowhere
-    long long stride, mirror_stride; // numbers from one row to the next
-    int height, width;
-    long long row, column; // of the first pair, in the whole matrix: errors name it
-    bool square;         // row i and column i are one point, and what is below the diagonal is the mirror of the rest
-    unsigned long long *bad; // the first pair whose value is no finite number
-    unsigned *asks;      // for every row of every square, 32 bits: which pairs are to be computed again, with more care
-
-    // How far apart the numbers are that a point saved, read anew for each pair: a compiler that knows them to be the same
-    // for the next pair keeps the addresses of all that was saved in registers, and then has none left.
-    DEVICE void keep_no_addresses(volatile int *apart) {
-        apart[0] = one.n, apart[1] = two.n;
-        one.n = apart[0], two.n = apart[1];
-    }
-    DEVICE bool holds(int i, int j) const { return i < height && j < width && !(square && j < i); }
-    DEVICE unsigned &asked(int i) const { return asks[i * gridDim.x + blockIdx.x]; }
-    template <bool NNGP, bool NTK> DEVICE void check(const F *found, int i, int j) const {
-        if ((NNGP && !isfinite(found[0])) || (NTK && !isfinite(found[1])))
-            atomicMin(bad, ((unsigned long long)(row + i) << 32) | (unsigned long long)(column + j));
-    }
-};
-
-// Most pairs: in a kernel of few registers, and with no arithmetic but that of the dtype. The inner products wait in
-// shared memory, and so do the results, until they are written as rows of the mirror image.
-template <bool NNGP, bool NTK, class Values> DEVICE void each_pair(Tile &t, const Values &values) {
-    __shared__ volatile int apart[8][2];
-    __shared__ F held[NNGP + NTK][32][33]; // 33: reading a column meets every bank once
-    const int top = blockIdx.y * 32, left = blockIdx.x * 32, j = left + threadIdx.x;
-    if (t.square && left < top) return;
-#pragma unroll
-    for (int k = 0; k < 32; k += 8) { // four reads on their way at once
-        const int i = top + k + threadIdx.y;
-        held[0][k + threadIdx.y][threadIdx.x] = t.holds(i, j) ? t.product[i * t.width + j] : F(0);
-    }
-    LOOP for (int k = threadIdx.y; k < 32; k += 8) {
-        t.keep_no_addresses(apart[threadIdx.y]);
-        const int i = top + k;
-        if (!t.holds(i, j)) continue;
-        F found[2], gap, side;
-        if (t.square && i == j) {
-            found[0] = t.diagonal[i];
-            found[1] = t.diagonal[t.height + i];
-        } else {
-            bool asks = first_angle(held[0][k][threadIdx.x], t.one.values[i], t.two.values[j], gap, side);
-            asks |= values(gap, side, i, j, found);
-            if (asks)
-                atomicOr(&t.asked(i), 1u << threadIdx.x);
-            else
-                t.check<NNGP, NTK>(found, i, j);
-        }
-#pragma unroll
-        for (int kernel = 0; kernel < 2; kernel++) {
-            if (kernel ? !NTK : !NNGP) continue;
-            t.out[kernel][i * t.stride + j] = found[kernel];
-            held[kernel && NNGP][k][threadIdx.x] = found[kernel];
-        }
-    }
-    if (!t.mirror[NNGP ? 0 : 1]) return;
-    __syncthreads();
-    LOOP for (int k = threadIdx.y; k < 32; k += 8) {
-        const int i = top + threadIdx.x, j = left + k;
-        if (!t.holds(i, j) || (t.square && i == j)) continue;
-#pragma unroll
-        for (int kernel = 0; kernel < 2; kernel++) {
-            if (kernel ? !NTK : !NNGP) continue;
-            t.mirror[kernel][j * t.mirror_stride + i] = held[kernel && NNGP][threadIdx.x][k];
-        }
-    }
+// A pair's kernels: `sizes` are the points' own, of nngp and of ntk.
+template <bool NNGP, bool NTK>
+DEVICE void looked_up(const Table &table, F gap, F side, const F *size1, const F *size2, F *found) {
+    look_up<NNGP + NTK>(table, gap, side, found + !NNGP);
+    if (NNGP) found[0] *= size1[0] * size2[0];
+    if (NTK) found[1] *= size1[1] * size2[1];
 }
 
-// The pairs that asked for it, once more: nearly parallel points, whose angle comes from their coordinates, and
-// activations that need double-double.
-template <bool NNGP, bool NTK, class Values> DEVICE void each_that_asked(Tile &t, const Values &values) {
-    __shared__ volatile int apart[8][2];
-    const int j = blockIdx.x * 32 + threadIdx.x;
-    if (t.square && blockIdx.x < blockIdx.y) return;
-    LOOP for (int k = threadIdx.y; k < 32; k += 8) {
-        t.keep_no_addresses(apart[threadIdx.y]);
-        const int i = blockIdx.y * 32 + k;
-        if (i >= t.height || !(t.asked(i) >> threadIdx.x & 1)) continue;
-        F found[2], gap, side;
-        if (first_angle(t.product[i * t.width + j], t.one.values[i], t.two.values[j], gap, side))
-            gap = close_gap(t.one, i, t.two, j, t.dim, side);
-        values(gap, side, i, j, found);
-        t.check<NNGP, NTK>(found, i, j);
-#pragma unroll
-        for (int kernel = 0; kernel < 2; kernel++) {
-            if (kernel ? !NTK : !NNGP) continue;
-            t.out[kernel][i * t.stride + j] = found[kernel];
-            if (t.mirror[kernel]) t.mirror[kernel][j * t.mirror_stride + i] = found[kernel];
-        }
-    }
-}
-
-// The layers of a pair: the kernels at the output. Where it asks for double-double it gets that if REFINE, and else says so.
-template <bool NTK, bool REFINE>
-DEVICE bool output(F gap, F side, Points one, int i, Points two, int j, Scalars p, F *found) {
-    const F size = one.values[one.n + i] * two.values[two.n + j];
-    bool asks = false;
-    found[1] = 0;
-    layers<NTK, REFINE>(gap, side, found[1], asks, saved(one, i, 3), saved(two, j, 3), p);
-    found[0] = size * (side * (1 - 2 * gap));
-    return asks && !REFINE;
-}
-
-template <bool NTK, bool REFINE> struct Layered {
-    const Tile &t;
-    Scalars p;
-    DEVICE bool operator()(F gap, F side, int i, int j, F *found) const {
-        return output<NTK, REFINE>(gap, side, t.one, i, t.two, j, p, found);
+struct Sizes { // of a point: 1/|x|, and the roots of nngp and ntk on the diagonal
+    F inverse, roots[2];
+    template <bool NNGP, bool NTK> DEVICE static Sizes of(const Points &points, int i) {
+        const F *at = points.values + i;
+        return {at[0], {NNGP ? at[points.n] : F(0), NTK ? at[2 * points.n] : F(0)}};
     }
 };
 
 template <bool NNGP, bool NTK> struct LookedUp {
     const Tile &t;
     Table table;
+    static constexpr bool layered = false;
     DEVICE bool operator()(F gap, F side, int i, int j, F *found) const {
-        look_up<NNGP + NTK>(table, gap, side, found + !NNGP);
-        if (NNGP) found[0] *= t.one.values[t.one.n + i] * t.two.values[t.two.n + j];
-        if (NTK) found[1] *= t.one.values[2 * t.one.n + i] * t.two.values[2 * t.two.n + j];
+        const Sizes one = Sizes::of<NNGP, NTK>(t.one, i), two = Sizes::of<NNGP, NTK>(t.two, j);
+        looked_up<NNGP, NTK>(table, gap, side, one.roots, two.roots, found);
         return false;
     }
 };
 
-// The layers at a list of angles, all rows being row 0 of `one`: what a table is made from.
-extern "C" __global__ void at_angles(
-    const F *gap, const F *side, const F *values, const double *p, F *nngp, F *ntk, long long n
-) {
-    const long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-    if (k >= n) return;
-    const Points point = {0, values, 0, 0, 1};
-    F found[2];
-    output<WITH_NTK, true>(gap[k], side[k], point, 0, point, 0, p, found);
-    nngp[k] = found[0];
-    ntk[k] = found[1];
+// Most pairs. There is little to do for one, so that reads, addresses, bounds and branches count: a thread's four pairs go
+// through each step together. A kernel is at most √(K_ii K_jj), which is finite: nothing overflows here.
+template <bool NNGP, bool NTK> DEVICE void each_looked_up(Tile &t, const Table &table) {
+    __shared__ Held<NNGP + NTK> held;
+    const int first = t.top() + threadIdx.y, j = t.left() + threadIdx.x, rows = t.rows(j), twin = t.twin(j);
+    if (t.mirrored_by_another()) return;
+    const F *product = t.product + (first * t.width + j);
+    const Sizes two = j < t.width ? Sizes::of<NNGP, NTK>(t.two, j) : Sizes();
+    F products[4] = {}, found[4][2];
+    Sizes one[4] = {};
+#pragma unroll
+    for (int k = 0; k < 4; k++, product += 8 * t.width)
+        if (first + 8 * k < rows) {
+            products[k] = *product;
+            one[k] = Sizes::of<NNGP, NTK>(t.one, first + 8 * k);
+        }
+    bool rare = (twin - first) % 8 == 0; // of the four, or more
+#pragma unroll
+    for (int k = 0; k < 4; k++) {
+        F gap, side;
+        rare |= first_angle(products[k], one[k].inverse, two.inverse, gap, side);
+        looked_up<NNGP, NTK>(table, gap, side, one[k].roots, two.roots, found[k]);
+    }
+    if (rare) {
+#pragma unroll
+        for (int k = 0; k < 4; k++) {
+            const int i = first + 8 * k;
+            F gap, side;
+            if (i == twin && i < rows) {
+                found[k][0] = t.diagonal[i];
+                found[k][1] = t.diagonal[t.height + i];
+            } else if (i < rows && first_angle(products[k], one[k].inverse, two.inverse, gap, side))
+                t.ask(i);
+        }
+    }
+#pragma unroll
+    for (int kernel = 0; kernel < 2; kernel++) {
+        if (kernel ? !NTK : !NNGP) continue;
+        F *out = t.out[kernel] + (first * t.stride + j);
+#pragma unroll
+        for (int k = 0; k < 4; k++, out += 8 * t.stride) {
+            if (first + 8 * k < rows) *out = found[k][kernel];
+            held.at[kernel && NNGP][8 * k + threadIdx.y][threadIdx.x] = found[k][kernel];
+        }
+    }
+    write_mirror<NNGP, NTK>(t, held);
 }
+
+// The kernels, and how they take their arguments.
 
 #define KERNEL extern "C" __global__ void __launch_bounds__(256, 1) // as many registers as it takes: none is spilled
 #define TILE                                                                                                           \
@@ -1518,7 +1605,7 @@ extern "C" __global__ void at_angles(
 
 KERNEL layers_nngp(TILE, Scalars p) {
     TAKEN;
-    each_pair<true, false>(t, Layered<false, false>{t, p});
+    each_through_layers<true, false>(t, p);
 }
 
 KERNEL layers_nngp_again(TILE, Scalars p) {
@@ -1529,7 +1616,7 @@ KERNEL layers_nngp_again(TILE, Scalars p) {
 KERNEL table_nngp(TILE, TABLE) {
     TAKEN;
     TABLE_TAKEN;
-    each_pair<true, false>(t, LookedUp<true, false>{t, table});
+    each_looked_up<true, false>(t, table);
 }
 
 KERNEL table_nngp_again(TILE, TABLE) {
@@ -1541,7 +1628,7 @@ KERNEL table_nngp_again(TILE, TABLE) {
 
 KERNEL layers_ntk(TILE, Scalars p) {
     TAKEN;
-    each_pair<false, true>(t, Layered<true, false>{t, p});
+    each_through_layers<false, true>(t, p);
 }
 
 KERNEL layers_ntk_again(TILE, Scalars p) {
@@ -1552,7 +1639,7 @@ KERNEL layers_ntk_again(TILE, Scalars p) {
 KERNEL table_ntk(TILE, TABLE) {
     TAKEN;
     TABLE_TAKEN;
-    each_pair<false, true>(t, LookedUp<false, true>{t, table});
+    each_looked_up<false, true>(t, table);
 }
 
 KERNEL table_ntk_again(TILE, TABLE) {
@@ -1564,7 +1651,7 @@ KERNEL table_ntk_again(TILE, TABLE) {
 
 KERNEL layers_both(TILE, Scalars p) {
     TAKEN;
-    each_pair<true, true>(t, Layered<true, false>{t, p});
+    each_through_layers<true, true>(t, p);
 }
 
 KERNEL layers_both_again(TILE, Scalars p) {
@@ -1575,7 +1662,7 @@ KERNEL layers_both_again(TILE, Scalars p) {
 KERNEL table_both(TILE, TABLE) {
     TAKEN;
     TABLE_TAKEN;
-    each_pair<true, true>(t, LookedUp<true, true>{t, table});
+    each_looked_up<true, true>(t, table);
 }
 
 KERNEL table_both_again(TILE, TABLE) {

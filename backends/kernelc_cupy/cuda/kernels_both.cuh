@@ -1,7 +1,7 @@
 
 KERNEL layers_both(TILE, Scalars p) {
     TAKEN;
-    each_pair<true, true>(t, Layered<true, false>{t, p});
+    each_through_layers<true, true>(t, p);
 }
 
 KERNEL layers_both_again(TILE, Scalars p) {
@@ -12,7 +12,7 @@ KERNEL layers_both_again(TILE, Scalars p) {
 KERNEL table_both(TILE, TABLE) {
     TAKEN;
     TABLE_TAKEN;
-    each_pair<true, true>(t, LookedUp<true, true>{t, table});
+    each_looked_up<true, true>(t, table);
 }
 
 KERNEL table_both_again(TILE, TABLE) {

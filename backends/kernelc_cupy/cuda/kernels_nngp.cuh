@@ -1,7 +1,7 @@
 
 KERNEL layers_nngp(TILE, Scalars p) {
     TAKEN;
-    each_pair<true, false>(t, Layered<false, false>{t, p});
+    each_through_layers<true, false>(t, p);
 }
 
 KERNEL layers_nngp_again(TILE, Scalars p) {
@@ -12,7 +12,7 @@ KERNEL layers_nngp_again(TILE, Scalars p) {
 KERNEL table_nngp(TILE, TABLE) {
     TAKEN;
     TABLE_TAKEN;
-    each_pair<true, false>(t, LookedUp<true, false>{t, table});
+    each_looked_up<true, false>(t, table);
 }
 
 KERNEL table_nngp_again(TILE, TABLE) {

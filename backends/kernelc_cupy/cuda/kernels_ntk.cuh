@@ -1,7 +1,7 @@
 
 KERNEL layers_ntk(TILE, Scalars p) {
     TAKEN;
-    each_pair<false, true>(t, Layered<true, false>{t, p});
+    each_through_layers<false, true>(t, p);
 }
 
 KERNEL layers_ntk_again(TILE, Scalars p) {
@@ -12,7 +12,7 @@ KERNEL layers_ntk_again(TILE, Scalars p) {
 KERNEL table_ntk(TILE, TABLE) {
     TAKEN;
     TABLE_TAKEN;
-    each_pair<false, true>(t, LookedUp<false, true>{t, table});
+    each_looked_up<false, true>(t, table);
 }
 
 KERNEL table_ntk_again(TILE, TABLE) {

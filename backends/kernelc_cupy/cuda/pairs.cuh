@@ -45,7 +45,7 @@ DEVICE double close_gap(Points one, int i, Points two, int j, int dim, double si
 DEVICE bool first_angle(F product, F inverse1, F inverse2, F &gap, F &side) {
     const F rho = product * inverse1 * inverse2, size = abs(rho);
     side = rho < 0 ? -1 : 1;
-    gap = F(0.5) * (1 - size);
+    gap = fma(F(-0.5), size, F(0.5));
     if (inverse1 == 0 && inverse2 == 0) gap = 0; // rows at the origin are one point
     return size > CLOSE;
 }
