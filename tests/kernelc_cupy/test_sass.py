@@ -18,9 +18,8 @@ from cuda_speed.paths import UnknownPathError, usual
 from cuda_speed.sass import classes, disassembled, instructions, unit, width
 
 BY_NAME = {card.name: card for card in CARDS}
-BELOW = {("collapsed", card.name, False) for card in CARDS}  # K(x1, x2): known not to reach the bar everywhere
 OTHER = {80: pytest.mark.slow, 90: ()}
-ROOM = {"float64": 0.15, "float32": 0.0}  # above the bar
+ROOM = {"float64": 0.25, "float32": 0.12}  # above the bar
 LONE = 'extern "C" __global__ void lone(double *x, int n) {{ double y = x[threadIdx.x]; {} x[threadIdx.x] = y; }}'
 
 
@@ -154,8 +153,6 @@ def test_the_machine_code_allows_the_bars(title, spec, dtype, name, card, mirror
     made = kernels(spec, dtype, card.capability)
     found = ceiling(made.pair(name, mirrored), made.idle(name), card, 4 if dtype == "float32" else 8, mirrored)
     assert card.warps(made.registers[name], made.shared[name]) >= 24
-    if (title, card.name, mirrored) in BELOW and share(dtype, found) <= BARS[dtype]:
-        pytest.xfail(f"{made.pair(name, mirrored).total():.0f} instructions a pair: {share(dtype, found):.0%} at most")
     assert share(dtype, found) > BARS[dtype] + ROOM[dtype]
 
 
