@@ -154,6 +154,14 @@ def test_build_writes_the_module(folder: Path, capsys: pytest.CaptureFixture[str
     assert os.listdir(folder) == ["relu1.py"]
 
 
+def test_build_says_where_a_module_cannot_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kernelc_cupy.backend.find_spec", lambda name: None)
+    assert main(["build", "relu-1", "-o", "relu1.py", "--backend", "cupy"]) == 0
+    assert "where it can run; here cupy is not installed: pip install" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("verb", "names"),
     [

@@ -17,7 +17,7 @@ ARITHMETIC: Any = None
 LAYERS: Any = None
 MACHINERY: Any = None
 
-THREADS = 128  # in a block of a kernel that has a thread for each point
+THREADS = 32  # in a block of a kernel that has a thread for each point: few, so that a panel is shared by all of a card
 SQUARE = 32  # pairs of points in a row of the square that a block of threads computes
 FULL_MEMORY = "the GPU's memory is full, even for a block of fewer than 64 rows: free some"
 FULL_OF_CUDA = (  # what the driver says, cuBLAS, and the runtime where CuPy allocates without its pool
@@ -33,8 +33,12 @@ class DeviceError(RuntimeError):
 
 @functools.cache
 def compiled() -> Any:
-    """The kernels; CuPy compiles them for each device, and keeps the machine code on disk."""
-    return cupy.RawModule(code=ARITHMETIC + LAYERS + MACHINERY, options=("--std=c++17", "--fmad=false"))
+    """The kernels; CuPy compiles them for each device, and keeps the machine code on disk.
+
+    It writes the text to a file in the locale's encoding, which may have no letters for the comments.
+    """
+    code = (ARITHMETIC + LAYERS + MACHINERY).encode("ascii", "replace").decode()
+    return cupy.RawModule(code=code, options=("--std=c++17", "--fmad=false"))
 
 
 def launch(name: str, grid: tuple[int, ...], block: tuple[int, ...], *arguments: Any) -> None:

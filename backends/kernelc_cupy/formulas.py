@@ -68,7 +68,8 @@ class _Translator(ast.NodeTransformer):
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         known = (ast.BinOp, ast.UnaryOp, ast.Name, ast.Load, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.USub)
-        if not isinstance(node, (*known, ast.Compare, ast.Lt)):
+        chained = isinstance(node, ast.Compare) and len(node.ops) > 1  # which has another meaning in C++
+        if chained or not isinstance(node, (*known, ast.Compare, ast.Lt)):
             raise LoweringError(f"don't know how to compile '{ast.unparse(node)}' to CUDA")
         return super().generic_visit(node)
 
@@ -80,7 +81,9 @@ class _Translator(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         if not isinstance(node.op, ast.Pow):
             return self.generic_visit(node)
-        whole = isinstance(node.right, ast.Constant) and isinstance(node.right.value, int) and node.right.value > 0
+        whole = (
+            isinstance(node.right, ast.Constant) and isinstance(node.right.value, int) and 0 < node.right.value < 2**16
+        )
         name = f"whole_power<{ast.unparse(node.right)}>" if whole else "pow"
         return _call(name, *map(self.visit, [node.left] if whole else [node.left, node.right]))
 

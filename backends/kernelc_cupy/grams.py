@@ -69,33 +69,32 @@ class Gram:
         blocks = self._blocks()
         done = 0
 
-        def finished(i: slice, j: slice) -> None:
+        def finished(i: slice, j: slice, times: int = 1) -> None:
             nonlocal done
-            done += (1 + (self.mirrored and i != j)) * (i.stop - i.start) * (j.stop - j.start)
+            done += times * (i.stop - i.start) * (j.stop - j.start)
             if progress is not None:
                 progress(done / (self.shape[0] * self.shape[1]))
 
         if all(on_device(out) for out in outs.values()):
             for i, j in blocks:
                 self._compute(i, j, outs)
-                finished(i, j)
+                finished(i, j, 2 if self.mirrored and i != j else 1)
             self._refuse_overflow()
             return
         for i, j, values in self._on_host(blocks):
             for name, value in values.items():
                 outs[name][i, j] = value
-                if self.mirrored and i != j:
-                    outs[name][j, i] = value.T
             finished(i, j)
 
     def blocks(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """(rows, columns, kernels) for blocks that cover the matrix, which hold until the next; of a symmetric one half
         is computed.
         """
-        on_host = not on_device(self.one.x)
-        for i, j, values in self._on_host(self._blocks()) if on_host else self._each(self._blocks()):
-            if not on_host:
-                self._refuse_overflow()
+        if not on_device(self.one.x):
+            yield from self._on_host(self._blocks())
+            return
+        for i, j, values in self._each(self._blocks()):
+            self._refuse_overflow()
             yield i, j, values
             if self.mirrored and i != j:
                 yield j, i, {name: value.T for name, value in values.items()}
@@ -120,24 +119,27 @@ class Gram:
     def _each(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
         """The blocks one after the other, on the device."""
         for block in blocks:
-            yield from self._split(*block, nullcontext())
+            for i, j, values, _ in self._split(*block, nullcontext(), False):
+                yield i, j, values
 
-    def _split(self, i: slice, j: slice, stream: Any) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
-        """A block in new memory, or in four parts where there is not enough. Whoever takes it has their own device and
-        stream, not these.
+    def _split(self, i: slice, j: slice, stream: Any, mirror: bool) -> Iterator[tuple[slice, slice, Any, Any]]:
+        """A block in new memory, with its mirror image if wanted, or in four parts where there is not enough. Whoever
+        takes it has their own device and stream, not these.
         """
         with device_errors(), self.device, stream:
-            values = attempted(lambda: self._new(i, j))
+            values, back = attempted(lambda: self._new(i, j, mirror)) or ({}, {})
             parts = [] if values else self._quarters(i, j)
         if values:
-            yield i, j, values
+            yield i, j, values, back
         for part in parts:
-            yield from self._split(*part, stream)
+            yield from self._split(*part, stream, mirror)
 
-    def _new(self, i: slice, j: slice) -> dict[str, Any]:
-        values = {name: cupy.empty((i.stop - i.start, j.stop - j.start), F) for name in self.get}
-        self._run(i, j, values, {})
-        return values
+    def _new(self, i: slice, j: slice, mirror: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+        rows, columns = i.stop - i.start, j.stop - j.start
+        values = {name: cupy.empty((rows, columns), F) for name in self.get}
+        back = {name: cupy.empty((columns, rows), F) for name in self.get} if mirror and i != j else {}
+        self._run(i, j, values, back)
+        return values, back
 
     def _compute(self, i: slice, j: slice, outs: dict[str, Any]) -> None:
         """Write a block and its mirror image into arrays on the device, in four parts where memory is short."""
@@ -201,17 +203,20 @@ class Gram:
             )
 
     def _on_host(self, blocks: list[Block]) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
-        """Blocks in NumPy arrays, which hold until the next: the device goes on while whoever takes them is at work."""
+        """Blocks in NumPy arrays, which hold until the next: the device goes on while whoever takes them is at work.
+
+        Mirror images come from the device too: the host takes several times as long to turn a block as to copy it.
+        """
         with device_errors(), self.device:
             lanes = [Lane(self.device, stream) for stream in streams(self.device.id, threading.get_ident())]
         with lanes[0], lanes[1]:  # whoever takes the blocks may stop early
             for k, block in enumerate(blocks):
                 lane = lanes[k % 2]
                 yield from lane.arrived()  # meanwhile the other lane is at work
-                for i, j, values in self._split(*block, lane.stream):
+                for i, j, *both in self._split(*block, lane.stream, self.mirrored):
                     yield from lane.arrived()  # of several parts, the one before
                     with device_errors(), self.device:
-                        lane.send(i, j, values)
+                        lane.send(i, j, *both)
             for lane in (lanes[len(blocks) % 2], lanes[1 - len(blocks) % 2]):
                 yield from lane.arrived()
         self._refuse_overflow()
@@ -224,8 +229,8 @@ class Lane:
 
     def __init__(self, device: Any, stream: Any) -> None:
         self.device, self.stream = device, stream
-        self.room: dict[str, Any] = {}
-        self.sent: Any = None
+        self.room: dict[Any, Any] = {}
+        self.sent: list[tuple[slice, slice, Any, Any]] = []
 
     def __enter__(self) -> "Lane":
         return self
@@ -233,23 +238,26 @@ class Lane:
     def __exit__(self, *_: object) -> None:
         self.wait()
 
-    def send(self, i: slice, j: slice, values: dict[str, Any]) -> None:
-        """Begin to copy a block to the host."""
-        held = {}
-        for name, value in values.items():
-            if self.room.get(name) is None or self.room[name].size < value.size:
-                self.room[name] = np.frombuffer(host_memory(value.nbytes), F, value.size)
-            held[name] = self.room[name][: value.size].reshape(value.shape)
-            value.data.copy_to_host_async(ctypes.c_void_p(held[name].ctypes.data), value.nbytes, self.stream)
-        self.sent = i, j, held, values  # the device's arrays live until the copy is done
+    def send(self, i: slice, j: slice, values: dict[str, Any], mirror: dict[str, Any]) -> None:
+        """Begin to copy a block to the host, and its mirror image if there is one."""
+        for rows, columns, arrays, way in ((i, j, values, "here"), (j, i, mirror, "mirror")):
+            held = {}
+            for name, value in arrays.items():
+                room = self.room.get((name, way))
+                if room is None or room.size < value.size:
+                    room = self.room[name, way] = np.frombuffer(host_memory(value.nbytes), F, value.size)
+                held[name] = room[: value.size].reshape(value.shape)
+                value.data.copy_to_host_async(ctypes.c_void_p(held[name].ctypes.data), value.nbytes, self.stream)
+            if held:
+                self.sent.append((rows, columns, held, arrays))  # the device's arrays live until the copy is done
 
     def arrived(self) -> Iterator[tuple[slice, slice, dict[str, Any]]]:
-        """The block that was sent, if there is one."""
-        if self.sent is not None:
+        """What was sent, if anything was."""
+        if self.sent:
             self.wait()
-            i, j, held, _ = self.sent
-            self.sent = None
-            yield i, j, held
+            sent, self.sent = self.sent, []
+            for i, j, held, _ in sent:
+                yield i, j, held
 
     def wait(self) -> None:
         """Until all that was sent is there."""

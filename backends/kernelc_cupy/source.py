@@ -6,8 +6,9 @@ import re
 from dataclasses import replace
 
 from kernelc.emit import needed
+from kernelc.errors import InternalError
 from kernelc.printing import Statement
-from kernelc.program import Block, Code, Program
+from kernelc.program import Block, Code, Instr, Program
 from kernelc_cupy.attached import Attached
 from kernelc_cupy.embedding import own_text
 from kernelc_cupy.hoist import hoist
@@ -115,7 +116,7 @@ class CudaSource:
                 name = f"careful_{n}_{len(functions) + 1}"
                 text, call = self._careful(name, block, separate(block.pair, refined[s.name]))
                 functions.append(text)
-                s = replace(s, text=f"(REFINE ? {call} : {_otherwise(s.text)})")
+                s = replace(s, text=f"(REFINE ? {call} : {_rough(s, refined[s.name])})")
             lines.append(assignment(s, "F") if s.name in always else _where_wanted(assignment(s, "F")))
             lines += [f"asks |= {s.name};"] if s.name in flags else []
         lines += [f"if (NTK) ntk = {ends['ntk'].text};"] if ends["ntk"].text != "ntk" else []
@@ -201,9 +202,12 @@ def _early(statements: list[Statement], always: set[str]) -> list[Statement]:
     return done
 
 
-def _otherwise(text: str) -> str:
-    """The last of the three parts of a choice, in brackets."""
-    return text.rsplit(" : ", 1)[1].removesuffix(")")
+def _rough(statement: Statement, refine: Instr) -> str:
+    """The name of the value that double-double would replace."""
+    rough = refine.args[1]
+    if not isinstance(rough, str) or rough not in statement.uses:
+        raise InternalError(f"{statement.name} is refined, but the value before has no name: {statement.text}")
+    return rough
 
 
 def _where_wanted(line: str) -> str:

@@ -12,6 +12,15 @@ from kernelc.wording import docstring, identity, public, self_test
 from kernelc_cupy.embedding import own_text
 from kernelc_cupy.source import CudaSource
 
+IMPORT_CUPY = """
+try:
+    import cupy
+except ImportError as error:
+    raise ImportError(
+        "this module runs on an NVIDIA GPU, through CuPy: pip install 'cupy-cuda13x[ctk]', or 'cupy-cuda12x[ctk]' for "
+        "a driver older than 580"
+    ) from error
+"""
 NO_TABLES = "DUALS = SERIES = ()  # activations by tables: there is none"
 
 
@@ -28,7 +37,7 @@ class CuPyWriter(ModuleWriter):
         "from contextlib import contextmanager, nullcontext",
         "from typing import Any, NoReturn",
     )
-    imports = ("import cupy", "import numpy as np")
+    imports = ("import numpy as np", "", *IMPORT_CUPY.strip().splitlines())
     library = "CuPy"
 
     def __init__(self, program: Program, sheet: Sheet, dtype: str) -> None:
@@ -64,8 +73,9 @@ class CuPyWriter(ModuleWriter):
 
     def settings(self) -> str:
         """The constants of the module."""
+        rows = "double-double" if self.program.careful else "float64"
         lines = [
-            f"F = np.{self.dtype}  # of results and of pairs; what depends on one point only is computed in float64",
+            f"F = np.{self.dtype}  # of results and of pairs; what depends on one point only is computed in {rows}",
             f"NORMALIZE = {self.program.normalize}  # input rows onto the sphere |x|² = d",
             f"NO_NTK = {self.program.ntk_reason!r}  # why there is no NTK; empty where there is one",
             *([] if self.cuda.attached.tables else [NO_TABLES, self.numbers_saved()]),

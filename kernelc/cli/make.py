@@ -52,4 +52,8 @@ def build(
     if as_json:
         print_json({"spec": spec, "output": output, "backend": backend, "dtype": dtype, "bytes": size})
     else:
-        click.echo(f"{output}: {size} bytes; check it with `python {output}`")
+        from kernelc.registry import get
+
+        missing = get(backend, run=False).missing()
+        where = f", where it can run; here {missing}" if missing else ""
+        click.echo(f"{output}: {size} bytes; check it with `python {output}`{where}")

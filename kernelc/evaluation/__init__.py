@@ -164,7 +164,8 @@ def _closed(
     alone = Soundness(0.0, math.inf, False, dual.error_bound)
     found = alone if exponential else soundness(texts, names, phi, q_range)
     polar = _quadrature(name, phi) if found.polar else "None"
-    sound = f"({found.low!r}, {'np.inf' if math.isinf(found.high) else repr(found.high)})"
+    low, high = ("np.inf" if math.isinf(s) else repr(s) for s in (found.low, found.high))  # low: nowhere
+    sound = f"({low}, {high})"
     text = f"{name} = ClosedDual({', '.join(names)}, {polar}, {phi.at_zero!r}, sound={sound})"
     functions = f"{texts}\n\n\n{phi.source(f'{name}_phi')}"
     return Attachment(name, text, functions, ("special", "elementary", "polar", "closed")), found.error

@@ -28,6 +28,7 @@ class Stream:
 class RawModule:
     def __init__(self, code, options):
         assert options == ("--std=c++17", "--fmad=false")
+        assert code.isascii()  # CuPy writes it to a file in the locale's encoding
         self.code = code
 
     def get_function(self, name):

@@ -364,6 +364,12 @@ def test_libraries_of_cuda_that_are_missing_are_named(monkeypatch, lacking):
         assert "\n" not in said
 
 
+def test_a_module_without_cupy_says_how_to_install_it(k, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(ImportError, match=r"runs on an NVIDIA GPU, through CuPy: pip install 'cupy-cuda13x\[ctk\]'"):
+        exec(k.source, {"__name__": "there"})
+
+
 def test_building_needs_no_gpu(tmp_path):
     path = kernelc.build("relu-1", tmp_path / "relu1.py", backend="cupy")
     text = path.read_text()

@@ -29,7 +29,7 @@ template <class T> struct Closed {
     }
 
     DEVICE static double rho(F gap, F side) { return side * (1 - 2 * (double)gap); }
-    DEVICE static double kappa(double gap) { return maximum(2 * sqrt(gap * (1 - gap)), 1e-150); }
+    DEVICE static double kappa(double gap) { return maximum(1e-150, 2 * sqrt(gap * (1 - gap))); } // a number, also of -1e-16
 
     // Gap and side behind the activation.
     template <bool REFINE, class Saved>

@@ -47,7 +47,7 @@ DEVICE double ndtr(double z) { return exp_ndtr(0, z); } // Φ
 
 DEVICE double dawson(double x) { // e**(-x²) times the integral of e**(t²) from 0 to x
     const double y = 16 / (8 / (x * x) + 1), piece = minimum(floor(y), 15.0), t = 2 * (y - piece) - 1;
-    const int k = (int)piece;
+    const int k = max(0, (int)piece); // 0 also if x is no number
     double total = DAWSON[DAWSON_ROWS - 1][k];
     LOOP for (int n = DAWSON_ROWS - 2; n >= 0; n--) total = fma(total, t, DAWSON[n][k]);
     return total / (1 / x + 2 * x);

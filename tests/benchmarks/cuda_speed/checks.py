@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 from importlib import import_module
@@ -67,9 +68,13 @@ def machine(case: Case, rounds: int) -> dict[str, Any]:
 
 
 def limits(case: Case, rounds: int) -> dict[str, Any]:
-    """Seconds a byte of a copy as large as the case's matrix, and double-precision operations in a second."""
+    """Seconds a byte of a copy, as large as the case's matrix if there is room for two, and double-precision operations
+    in a second.
+    """
     cp = import_module("cupy")
-    copy = min(_copies(cp, case, rounds)) / (case.n**2 * case.itemsize)
+    free = cp.cuda.Device().mem_info[0]
+    n = min(case.n, math.isqrt(int(0.4 * free) // case.itemsize))
+    copy = min(_copies(cp, case.of(n), rounds)) / (n**2 * case.itemsize)
     blocks, threads = 64 * cp.cuda.runtime.getDeviceProperties(0)["multiProcessorCount"], 256
     out = cp.empty(blocks * threads, "float64")
     kernel = cp.RawModule(code=RATE, options=OPTIONS).get_function("rate")
