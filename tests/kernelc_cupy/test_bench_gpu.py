@@ -172,7 +172,13 @@ def card(cupy, monkeypatch):
     return cupy
 
 
-@pytest.mark.parametrize("case", [LAYERS.of(150), COLLAPSED.of(150)], ids=["layers", "collapsed"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(LAYERS.of(150), id="layers"),
+        pytest.param(COLLAPSED.of(150), id="collapsed", marks=pytest.mark.slow),
+    ],
+)
 def test_workers_answer_on_the_emulated_library(card, case, monkeypatch):
     kinds = ("machine", "limits", "accuracy", "double", "time", "host")
     jobs = [{"kind": kind, "case": case.to_json(), "rounds": 2} for kind in kinds]

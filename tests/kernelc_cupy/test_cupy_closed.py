@@ -42,20 +42,20 @@ def some(names, quick):
 
 
 @pytest.mark.usefixtures("on_cuda")
-@pytest.mark.parametrize("name", some(TRUTH.CLOSED, ("hard_tanh", "elu", "relu_cos")))
+@pytest.mark.parametrize("name", some(TRUTH.CLOSED, ("hard_tanh",)))
 def test_closed_forms(name):
     assert attachment(name, "closed").method == "closed"
     TRUTH.check_compiled(name, "closed", 1e-12)
 
 
 @pytest.mark.usefixtures("on_cuda")
-@pytest.mark.parametrize("name", some(["shifted_relu", "softshrink"], ("softshrink",)))
+@pytest.mark.parametrize("name", some(["shifted_relu", "softshrink"], ()))
 def test_closed_forms_where_they_vanish(name):
     TRUTH.check_compiled(name, "closed", 1e-12, vanishing=True)
 
 
 @pytest.mark.usefixtures("on_cuda")
-@pytest.mark.parametrize("name", some(TRUTH.QUADRATURES, ("late_tanh",)))
+@pytest.mark.parametrize("name", some(TRUTH.QUADRATURES, ()))
 def test_quadrature(name):
     assert attachment(name).method == "quadrature"
     TRUTH.check_compiled(name, "auto", 1e-11)
@@ -73,7 +73,7 @@ def powers_on_cuda(monkeypatch):
 @pytest.mark.usefixtures("powers_on_cuda")
 class TestPowers:
     @pytest.mark.parametrize("parity", POWERS.PARITIES)
-    @pytest.mark.parametrize("alpha", POWERS.ALPHAS)
+    @pytest.mark.parametrize("alpha", some(POWERS.ALPHAS, ("1/2", "0.7")))
     def test_values(self, alpha, parity):
         POWERS.test_values(alpha, parity)
         if alpha in POWERS.ALPHAS[2:]:
@@ -82,6 +82,7 @@ class TestPowers:
     def test_against_the_tabulated_truth(self):
         POWERS.test_against_the_tabulated_truth()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("case", POWERS.test_two_sides.pytestmark[0].args[1])
     def test_two_sides(self, case):
         POWERS.test_two_sides(*case)

@@ -44,6 +44,7 @@ class TestSpecialFunctions:
         SPECIAL.test_quadrants_of_elu_relatively()
         SPECIAL.test_laws_of_quadrants()
 
+    @pytest.mark.slow
     def test_elu_and_far_tails(self):
         for q in (1e-3, 1.0, 400.0):
             SPECIAL.test_elu_at_correlation_one(q, q)

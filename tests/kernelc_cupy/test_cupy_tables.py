@@ -73,7 +73,7 @@ def assert_alike(found, truth, sizes, bound):
     assert (error <= bound * np.sqrt(np.outer(*sizes))).all(), error.max()
 
 
-QUICK = ("tanh", "one table at two variances in a block")  # compiling takes seconds
+QUICK = ("tanh",)  # compiling takes seconds
 
 
 def parametrized(names, quick):
@@ -103,7 +103,7 @@ def published(name, backend="cupy", dtype="float64"):
     return kernelc.compile(kernelc.loads(str(contract.TRUTH[f"{name}/toml"])), "cupy", dtype)
 
 
-@pytest.mark.parametrize("name", parametrized(contract.NAMES, ("silu/3", "hard_tanh/1")))
+@pytest.mark.parametrize("name", parametrized(contract.NAMES, ("hard_tanh/1",)))
 def test_against_quadrature(name, monkeypatch):
     monkeypatch.setattr(contract, "compiled", published)
     contract.test_against_quadrature(name, "cupy")

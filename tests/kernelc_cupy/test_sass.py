@@ -107,6 +107,7 @@ def test_the_text_of_the_disassembler():
     assert [width(name) for name in names] == [4, 16, 8, 1, 8]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["layers_ntk", "layers_nngp"])
 def test_every_layer_takes_the_same_number_of_operations(kernel):
     counts = [classes(kernels(relu_with_bias(n), "float64", 90).pair(kernel, False))["double"] for n in (3, 4, 6)]
