@@ -14,6 +14,8 @@ import numpy as np
 
 HEADER = Path(__file__).with_name("on_host.hpp").read_text()
 KERNEL = re.compile(r'^(?:KERNEL|extern "C" __global__ void) (\w+)\(', re.MULTILINE)
+WHOLE = re.compile(r'^(?:KERNEL|extern "C" __global__ void) (\w+)\(.*?^}\n', re.MULTILINE | re.DOTALL)
+OF_PAIRS = re.compile(r"((?:layers|table)_[a-z]+?)(?:_again)?|at_angles")
 OPTIONS = ["-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-Wno-unknown-pragmas", "-Werror", "-Wall"]
 OPTIONS += ["-Wno-unused-function", "-Wno-unused-variable"]
 
@@ -28,9 +30,16 @@ def compiler() -> tuple[str, ...]:
 FOLDER = tempfile.TemporaryDirectory(prefix="kernelc-cuda-on-host-")  # gone with the process
 
 
+def group(name: str) -> str:
+    """What a kernel is compiled with: each that goes through the layers takes a second."""
+    found = OF_PAIRS.fullmatch(name)
+    return "" if not found else found[1] or name
+
+
 @cache
-def library(code: str) -> ctypes.CDLL:
-    """CUDA code, compiled for the host."""
+def library(code: str, which: str) -> ctypes.CDLL:
+    """One group of the kernels in CUDA code, compiled for the host."""
+    code = WHOLE.sub(lambda kernel: kernel[0] if group(kernel[1]) == which else "", code)
     base = Path(FOLDER.name) / hashlib.sha256(code.encode()).hexdigest()[:24]
     exports = "\n".join(f"EXPORT({name})" for name in KERNEL.findall(code))
     text = HEADER.replace("// How Python calls", f"{code}\n// How Python calls") + exports
@@ -45,7 +54,7 @@ class Kernel:
     """One kernel: called as a cupy.RawKernel is, with NumPy arrays."""
 
     def __init__(self, code: str, name: str) -> None:
-        found = library(code)
+        found = library(code, group(name))
         self.launch, types = found[f"launch_{name}"], found[f"types_{name}"]
         types.restype = ctypes.c_char_p
         self.name, self.types = name, types().decode()

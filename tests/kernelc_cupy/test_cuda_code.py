@@ -95,10 +95,9 @@ def test_rich_layers_compile_without_spills(name, card):
 def test_every_reference_network_compiles_without_spills(group):
     """Each layer once: networks that differ in numbers and depths only have the same code."""
     for name, code in list(_distinct().items())[group::10]:
-        for card in (CARDS[0], CARDS[-1]):
-            _, report = compiled(code, card)
-            assert "warning" not in report.log, name
-            assert not any(report.spilled.values()), (name, card, report.spilled)
+        _, report = compiled(code, CARDS[0])  # where most spill
+        assert "warning" not in report.log, name
+        assert not any(report.spilled.values()), (name, report.spilled)
 
 
 def _layered(name):
