@@ -11,6 +11,7 @@
 #include <utility>
 
 using std::abs;
+using std::asin;
 using std::atan2;
 using std::cos;
 using std::exp;

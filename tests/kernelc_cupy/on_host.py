@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 HEADER = Path(__file__).with_name("on_host.hpp").read_text()
+USED = "\n".join(re.findall(r"^using std::\w+;", HEADER, re.MULTILINE))  # beside overloads of the same names
 KERNEL = re.compile(r'^(?:KERNEL|extern "C" __global__ void) (\w+)\(', re.MULTILINE)
 WHOLE = re.compile(r'^(?:KERNEL|extern "C" __global__ void) (\w+)\(.*?^}\n', re.MULTILINE | re.DOTALL)
 OF_PAIRS = re.compile(r"((?:layers|table)_[a-z]+?)(?:_again)?|at_angles")
@@ -42,7 +43,10 @@ def library(code: str, which: str) -> ctypes.CDLL:
     code = WHOLE.sub(lambda kernel: kernel[0] if group(kernel[1]) == which else "", code)
     base = Path(FOLDER.name) / hashlib.sha256(code.encode()).hexdigest()[:24]
     exports = "\n".join(f"EXPORT({name})" for name in KERNEL.findall(code))
-    text = HEADER.replace("// How Python calls", f"{code}\n// How Python calls") + exports
+    # Without a namespace of its own, the static (shared) memory of equal templates is one object for all libraries of a
+    # process, whatever their dtypes: float64 code would then write beyond what a float32 library has reserved.
+    own = f"namespace {{\n{USED}\n{code}\n}}\n"
+    text = HEADER.replace("// How Python calls", f"{own}// How Python calls") + exports
     base.with_suffix(".cpp").write_text(text)
     command = [*compiler(), *OPTIONS, "-o", f"{base}.so", f"{base}.cpp"]
     done = subprocess.run(command, capture_output=True, text=True)
