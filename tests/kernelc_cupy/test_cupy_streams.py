@@ -69,7 +69,7 @@ def test_results_are_right_however_slow_streams_are(k, cupy, truth, monkeypatch,
     succeeds(Trial(k, cupy, truth, monkeypatch, SPEEDS[speeds]), scenario)
 
 
-@pytest.mark.parametrize("seed", parametrized(range(40), (0,)))
+@pytest.mark.parametrize("seed", parametrized(range(12), (0,)))
 def test_results_are_right_in_any_order(k, cupy, truth, monkeypatch, seed):
     for scenario in SCENARIOS:
         speeds = np.random.default_rng(seed).choice([0, 0.2, 0.6, 1], 40)

@@ -109,7 +109,7 @@ def test_against_quadrature(name, monkeypatch):
     contract.test_against_quadrature(name, "cupy")
 
 
-@pytest.mark.parametrize("name", parametrized(contract.NAMES, ("relu6/1",)))
+@pytest.mark.parametrize("name", parametrized([n for n in contract.NAMES if contract.depth(n) < 10], ("relu6/1",)))
 def test_float32_against_quadrature(name, monkeypatch):
     monkeypatch.setattr(contract, "compiled", published)
     contract.test_float32(name, "cupy")
