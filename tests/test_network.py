@@ -2,10 +2,10 @@
 
 import math
 import pickle
-import time
 from dataclasses import FrozenInstanceError
 from fractions import Fraction
 
+import effort
 import pytest
 import sympy as sp
 from hypothesis import given, settings
@@ -90,12 +90,11 @@ def nested(block, times):
 
 
 def test_absurd_nesting_is_refused_at_once():
-    start = time.process_time()
-    with pytest.raises(SpecError, match="1000000 layers after repeat"):
-        nested(lambda layer: Repeat(1000, [layer]), 10)
-    with pytest.raises(SpecError, match="nested more than 20 deep"):
-        nested(lambda layer: Residual([layer]), 10_000)
-    assert time.process_time() - start < 1
+    with effort.at_most(5e6):
+        with pytest.raises(SpecError, match="1000000 layers after repeat"):
+            nested(lambda layer: Repeat(1000, [layer]), 10)
+        with pytest.raises(SpecError, match="nested more than 20 deep"):
+            nested(lambda layer: Residual([layer]), 10_000)
 
 
 # ---------------------------------------------------------------- wiring
@@ -244,16 +243,14 @@ def test_a_network_is_a_value():
 
 
 def test_ten_thousand_layers_are_quick():
-    start = time.process_time()
-    net = Network([D, Repeat(4_999, [RELU, D])])
-    assert len(net.flat) == 9_999
     text = (
         'schema = 1\nname = "long"\n[network]\nlayers = ["dense"'
         + ', "relu", { dense = { W_std = "sqrt(2)", b_std = 0.1 } }' * 4_000
         + "]"
     )
-    assert len(loads(text).flat) == 8_001
-    assert time.process_time() - start < 5
+    with effort.at_most(25e6):
+        assert len(Network([D, Repeat(4_999, [RELU, D])]).flat) == 9_999
+        assert len(loads(text).flat) == 8_001
 
 
 # ---------------------------------------------------------------- round trip

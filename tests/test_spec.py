@@ -1,7 +1,6 @@
 """Reading a spec: the whole vocabulary, and errors that name the key path, what was found and the remedy."""
 
-import time
-
+import effort
 import pytest
 import sympy as sp
 
@@ -186,10 +185,8 @@ REFUSED = {
 
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: ascii(text[-40:]))
 def test_refuses(text):
-    start = time.process_time()
-    with pytest.raises(SpecError) as error:
+    with effort.at_most(5e6), pytest.raises(SpecError) as error:
         loads(text, "spec.toml")
-    assert time.process_time() - start < 1
     assert str(error.value).startswith("spec.toml: ")
     assert REFUSED[text] in str(error.value)
     assert len(str(error.value)) < 1000

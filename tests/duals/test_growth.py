@@ -1,7 +1,6 @@
 """How fast any activation grows, where it is singular, and what that forbids."""
 
-import time
-
+import effort
 import mpmath
 import pytest
 from sympy import Rational, pi, sqrt, true
@@ -114,19 +113,16 @@ FINE = [
 ]  # fmt: skip
 
 
-def timed(text):
+def briefly(text):
     phi = parse_formula(text, None)
-    start = time.process_time()
-    try:
+    with effort.at_most(10e6):
         return growth(phi)
-    finally:
-        assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize("text", RATES)
 def test_rate_and_domain(text):
     a = Sympy(RATES[text])
-    found = timed(text)
+    found = briefly(text)
     assert found.rate == a
     assert found.domain == (true if a == 0 else q1 < 1 / (4 * a))
 
@@ -134,7 +130,7 @@ def test_rate_and_domain(text):
 @pytest.mark.parametrize("text", EXPLODES)
 def test_what_outgrows_every_gaussian_is_refused(text):
     with pytest.raises(UnsupportedError, match="infinite for every q") as caught:
-        timed(text)
+        briefly(text)
     assert EXPLODES[text] in str(caught.value)
     assert "exp(a*x**2) for every a" in str(caught.value)
 
@@ -143,14 +139,14 @@ def test_what_outgrows_every_gaussian_is_refused(text):
 def test_a_pole_is_refused_by_name_and_place(text):
     node, place = SINGULAR[text]
     with pytest.raises(UnsupportedError, match="φ² is not integrable there") as caught:
-        timed(text)
+        briefly(text)
     assert f"no dual activation: {node}" in str(caught.value)
     assert place in str(caught.value)
 
 
 @pytest.mark.parametrize("text", NO_NTK)
 def test_what_has_an_nngp_alone(text):
-    found = timed(text)
+    found = briefly(text)
     assert found.domain == true
     assert found.ntk_reason is not None
     assert NO_NTK[text] in found.ntk_reason
@@ -159,7 +155,7 @@ def test_what_has_an_nngp_alone(text):
 
 @pytest.mark.parametrize("text", FINE)
 def test_what_has_both(text):
-    found = timed(text)
+    found = briefly(text)
     assert (found.rate, found.domain, found.ntk_reason) == (0, true, None)
 
 
@@ -172,24 +168,24 @@ def test_every_builtin_has_an_nngp_for_every_q(name):
 
 def test_parameters_stay_in_the_domain():
     a = parameter("a")
-    assert timed("exp(a*x**2)").domain == (4 * a * q1 < 1)
+    assert briefly("exp(a*x**2)").domain == (4 * a * q1 < 1)
     with pytest.raises(UnsupportedError, match="give it a number"):
-        timed("exp(a*x**2)*tanh(x)")
+        briefly("exp(a*x**2)*tanh(x)")
 
 
 def test_not_real_far_out():
     with pytest.raises(UnsupportedError, match="not a real number for large negative x"):
-        timed("sqrt(x + 1000000000)")
+        briefly("sqrt(x + 1000000000)")
 
 
 def test_an_unknown_growth_is_refused():
     with pytest.raises(UnsupportedError, match="cannot tell how fast it grows"):
-        timed("log(log(1 + exp(exp(exp(exp(x))))))")
+        briefly("log(log(1 + exp(exp(exp(exp(x))))))")
 
 
 def test_singular_places():
-    assert timed("log(abs(x**2 - 2)) + sign(x)").singular == (0, -sqrt(2), sqrt(2))
-    assert timed("tanh(x)").singular == ()
+    assert briefly("log(abs(x**2 - 2)) + sign(x)").singular == (0, -sqrt(2), sqrt(2))
+    assert briefly("tanh(x)").singular == ()
 
 
 @pytest.mark.parametrize(("text", "a"), [("exp(x**2/4)", 0.25), ("x*cosh(x**2/3)", 1 / 3)])

@@ -1,7 +1,6 @@
 """Cutting activations into smooth pieces: the cuts, the formulas between them, and what is refused."""
 
-import time
-
+import effort
 import mpmath as mp
 import pytest
 import sympy as sp
@@ -90,20 +89,17 @@ REFUSED = {
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_refusals(text):
-    start = time.process_time()
-    with pytest.raises(UnsupportedError) as caught:
+    with effort.at_most(5e6), pytest.raises(UnsupportedError) as caught:
         pieces(parse_formula(text, None))
     assert REFUSED[text] in str(caught.value)
-    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize("name", ["hard_swish", "hard_tanh", "relu6", "softshrink", "hard_sigmoid", "elu", "selu"])
 def test_it_is_fast(name):
     phi = activations.build(name)
     pieces(phi)
-    start = time.process_time()
-    pieces(phi)
-    assert time.process_time() - start < 0.05
+    with effort.at_most(0.25e6):
+        pieces(phi)
 
 
 ATOMS = ["x", "x**2", "1", "relu(x)", "abs(x)", "sign(x)", "erf(x)", "sin(x)", "exp(-x**2)", "exp(x)", "tanh(x)"]
@@ -124,13 +120,11 @@ def test_pieces_equal_the_formula(text):
         phi = parse_formula(text)
     except SpecError:
         return
-    start = time.process_time()
     try:
-        found = pieces(phi)
+        with effort.at_most(15e6):
+            found = pieces(phi)
     except UnsupportedError:
         return
-    finally:
-        assert time.process_time() - start < 3
     assert not any(piece.expr.has(*SWITCHES) for piece in found)
     for k in range(-40, 41):
         at = k / 7 + 0.0123

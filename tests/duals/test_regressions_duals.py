@@ -1,7 +1,6 @@
 """Formulas that once broke the engine, found by fuzzing."""
 
-import time
-
+import effort
 import numpy as np
 import pytest
 
@@ -59,9 +58,8 @@ SLOW = [
 @pytest.mark.parametrize("text", SLOW)
 def test_a_sum_of_many_terms_is_derived_quickly(text):
     """The walk once inverted every factor of every product."""
-    start = time.process_time()
-    special.derive(parse_formula(text))
-    assert time.process_time() - start < 4
+    with effort.at_most(20e6):
+        special.derive(parse_formula(text))
 
 
 def test_a_product_with_a_quotient_in_its_factors():
@@ -92,9 +90,8 @@ LARGE = [
 def test_large_closed_forms_are_printed_as_the_means_they_are(text):
     """SymPy prints a graph of shared nodes as a tree: hundreds of kilobytes, if it ever comes to an end."""
     found = dual(parse_formula(text))
-    start = time.process_time()
-    shown, tex = str(found), found.latex()
-    assert time.process_time() - start < 4
+    with effort.at_most(20e6):
+        shown, tex = str(found), found.latex()
     assert len(shown) < 1000
     assert len(tex) < 2000
     assert tex.count("\\mathbb{E}") == 4
@@ -114,10 +111,8 @@ def test_the_pole_is_blamed_not_the_kink(text):
 
 def test_a_kink_that_a_parameter_moves_is_refused_quickly():
     """SymPy's factor did not come to an end."""
-    start = time.process_time()
-    with pytest.raises(UnsupportedError, match="needs a number for b"):
+    with effort.at_most(15e6), pytest.raises(UnsupportedError, match="needs a number for b"):
         dual(parse_formula("max(exp(-(1.6732632423543772)*x**2 + b/7*x), x)", ["b"]))
-    assert time.process_time() - start < 3
 
 
 def test_a_parameter_in_front_moves_no_zero():
@@ -150,9 +145,8 @@ MISSED = {
 def test_zeros_beside_a_cut_beside_each_other_and_poles(text):
     """The kernels were wrong without a word: no grid point lay between a zero and the next, or the end of a piece."""
     phi = parse_formula(text)
-    start = time.process_time()
-    found = pieces(phi)
-    assert time.process_time() - start < 1.5
+    with effort.at_most(7.5e6):
+        found = pieces(phi)
     ends = [float(part.lo) for part in found[1:]]
     assert ends == pytest.approx(MISSED[text], abs=1e-7, rel=1e-6)
     rng = np.random.default_rng(1)
@@ -177,7 +171,6 @@ def test_infinitely_many_pairs_of_zeros():
 )
 def test_a_fractional_power_of_a_number_is_no_sum_to_divide_by(text):
     """The division went on for ever."""
-    start = time.process_time()
-    assert exact.derive(parse_formula(text)).nngp.free_symbols
-    assert dual(parse_formula(text)).nngp.is_real is not False
-    assert time.process_time() - start < 5
+    with effort.at_most(25e6):
+        assert exact.derive(parse_formula(text)).nngp.free_symbols
+        assert dual(parse_formula(text)).nngp.is_real is not False

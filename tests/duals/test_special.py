@@ -1,9 +1,9 @@
 """The special tier against quadrature, the laws that every dual obeys, and what it refuses."""
 
 import math
-import time
 from functools import cache
 
+import effort
 import mpmath as mp
 import pytest
 import sympy as sp
@@ -86,9 +86,8 @@ BUILT_IN = [
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_built_in_activations(name):
-    start = time.process_time()
-    dual = derive(activations.build(name))
-    assert time.process_time() - start < 1.5
+    with effort.at_most(7.5e6):
+        dual = derive(activations.build(name))
     assert dual.tier == "special"
     assert dual.ntk_reason is None
     assert dual.parts == ()
@@ -173,10 +172,8 @@ REFUSED = {
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_refusals_name_the_reason_and_come_quickly(text):
-    start = time.process_time()
-    with pytest.raises(UnsupportedError) as caught:
+    with effort.at_most(10e6), pytest.raises(UnsupportedError) as caught:
         derive(parse_formula(text, None))
-    assert time.process_time() - start < 2
     assert REFUSED[text] in str(caught.value)
 
 
@@ -266,8 +263,7 @@ def test_tilted_gates_of_parallel_points(text):
 @pytest.mark.parametrize("name", SPECIAL)
 def test_public_formulas_come_quickly(name):
     formula = parse_formula(SPECIAL[name].formula)
-    start = time.process_time()
-    dual = derive(formula)
-    assert dual.nngp is not None
-    assert dual.ntk_reason or dual.ntk is not None
-    assert time.process_time() - start < 1.5
+    with effort.at_most(7.5e6):
+        dual = derive(formula)
+        assert dual.nngp is not None
+        assert dual.ntk_reason or dual.ntk is not None

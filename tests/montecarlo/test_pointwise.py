@@ -1,7 +1,6 @@
 """φ and φ' of finite networks against the same formula in 60 digits."""
 
-import time
-
+import effort
 import fuzz
 import mpmath
 import numpy as np
@@ -11,7 +10,7 @@ import sympy as sp
 from kernelc import Activation, Dense, InputError, Network
 from kernelc.activations import ACTIVATIONS, build
 from kernelc.formula import parse_formula
-from kernelc.montecarlo import empirical, pointwise
+from kernelc.montecarlo import empirical
 from kernelc.montecarlo.pointwise import Pointwise, derivative
 from kernelc.symbols import x
 
@@ -210,29 +209,19 @@ NASTY = [
 
 
 @pytest.mark.parametrize("text", NASTY, ids=lambda text: text[:20])
-def test_derivatives_of_nested_formulas_take_no_time(text: str) -> None:
+def test_derivatives_of_nested_formulas_take_little_work(text: str) -> None:
     phi = parse_formula(text)
-    start = time.process_time()
-    derivative.__wrapped__(phi)
-    found = Pointwise(text, phi).slope(POINTS)
-    assert time.process_time() - start < 1
+    with effort.at_most(5e6):
+        derivative.__wrapped__(phi)
+        found = Pointwise(text, phi).slope(POINTS)
     h = 1e-6
     quotient = (Pointwise(text, phi).value(POINTS + h) - Pointwise(text, phi).value(POINTS - h)) / (2 * h)
     assert np.abs(found - quotient).max() <= 1e-7 * max(1, np.abs(quotient).max())  # h² φ''' and rounding/h
 
 
-def timed(text: str, phi: sp.Expr, z: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], float]:
-    """Values and derivatives, and the seconds that it takes to find them anew."""
-    for kept in (pointwise.derivative, pointwise._function, pointwise._in_digits):
-        kept.cache_clear()
-    start = time.process_time()
-    found = Pointwise(text, phi).value(z), Pointwise(text, phi).slope(z)
-    return found, time.process_time() - start
-
-
 @pytest.mark.parametrize("count", [60, pytest.param(800, marks=pytest.mark.slow)])
 def test_formulas_at_random(count: int) -> None:
-    """Values and derivatives against those that tests/fuzz.py takes from the text, each in less than a second."""
+    """Values and derivatives against those that tests/fuzz.py takes from the text, each with little work."""
     z, done = POINTS[(abs(POINTS) > 0.1) & (abs(POINTS) < 7)], 0  # next to 0, and in tails, floats cancel on both sides
     for text in fuzz.formulas(f"pointwise-{count}", count):
         try:
@@ -241,13 +230,11 @@ def test_formulas_at_random(count: int) -> None:
             continue
         wanted = fuzz.jet(text, z)
         try:
-            found, seconds = timed(text, phi, z)
-            if seconds >= 1:  # of a busy machine, or of the formula: the second says which
-                _, seconds = timed(text, phi, z)
+            with effort.at_most(5e6):
+                found = Pointwise(text, phi).value(z), Pointwise(text, phi).slope(z)
         except InputError:
             assert not np.isfinite(wanted).all(), text
             continue
-        assert seconds < 1, text
         for values, want in zip(found, wanted, strict=True):
             there = np.isfinite(want)
             error = np.abs(values - want)[there] / np.maximum(1, np.abs(want[there]))
