@@ -97,7 +97,7 @@ class ModuleWriter:
             self_test(self.sheet, self.dtype),
             section("The machinery: the same in every module"),
             *([self.helpers] if self.helpers else []),
-            *map(runtime.source, ("inputs", "calls", "rows", "angles")),
+            *map(runtime.source, ("inputs", "calls", "rows", "errorfree", "angles")),
             self.pairwise(),
             *map(runtime.source, ("threads", "tiles")),
             *(map(runtime.source, ("collapse", "tabulated", "zonal")) if self.program.collapse else [LAYERED]),

@@ -1,5 +1,6 @@
 """What once went wrong, and must not again."""
 
+import near_duplicates
 import numpy as np
 import pytest
 
@@ -89,3 +90,9 @@ def test_a_layer_that_passes_nothing_but_its_bias(backend, activation, phi, slop
     np.testing.assert_allclose(k.ntk(X), np.full((2, 2), moment + flux), rtol=1e-12)
     k = kernelc.compile(Network([kernelc.Sum([stem, [Dense()]])], name="beside"), backend)
     np.testing.assert_allclose(k.ntk(X), moment + flux + X @ X.T / 3, rtol=1e-12)
+
+
+@pytest.mark.parametrize("backend", [*BACKENDS, "numba"])
+def test_almost_a_multiple_of_a_point_has_its_own_angle(backend):
+    """Digits of it were lost where unit vectors were subtracted."""
+    assert near_duplicates.worst(backend) < 1e-14

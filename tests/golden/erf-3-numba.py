@@ -594,6 +594,22 @@ class Rows:
         return np.broadcast_to(np.asarray(value, dtype=np.float64), (len(self.scale),)).astype(F)
 
 
+def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
+    """s + e == a + b exactly, s the rounded sum (Knuth)."""
+    s = a + b
+    t = s - a
+    return s, (a - (s - t)) + (b - t)
+
+
+def two_product(a: Any, b: Any) -> tuple[Any, Any]:
+    """p + e == a*b exactly, p the rounded product (Dekker, with Veltkamp's splitting)."""
+    p = a * b
+    t, u = 134217729.0 * a, 134217729.0 * b  # 2**27 + 1
+    a1, b1 = t - (t - a), u - (u - b)
+    a2, b2 = a - a1, b - b1
+    return p, ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2
+
+
 CLOSE = 0.995  # |ρ| from which on 1 - |ρ| has lost too many digits
 PAIRS = 2**18  # numbers in the rows of close pairs that are compared at once
 
@@ -638,27 +654,23 @@ def close_gaps(one: Any, two: Any, i: Any, j: Any, side: Any) -> Any:
         along = ~(2 * longer * longer < square) | ~(abs(a - b) < 0.5 * np.maximum(a, b))
     along &= square > 0
     if along.any():
-        gap[along] = unlike_gaps(one, two, i[along], j[along], side[along])
+        gap[along] = unlike_gaps(one, two, i[along], j[along])
     return gap
 
 
-def unlike_gaps(one: Any, two: Any, i: Any, j: Any, side: Any) -> Any:
-    """|u - v|²/4 for the unit vectors of rows i of one set and rows j of another (or their opposites).
+def unlike_gaps(one: Any, two: Any, i: Any, j: Any) -> Any:
+    """sin²(θ/2) between rows i of one set and rows j of another, pair by pair, for the lines that they are on.
 
-    With d = x - y, exact for close rows, and |x| >= |y|: u - v = (d - v (|x| - |y|))/|x|, where |x| - |y| =
-    d.(x + y)/(|x| + |y|); otherwise with x and y exchanged. Rows of unlike norms are divided by them first, so that
-    x and 2x have no angle at all.
+    sin θ = |w|/|y| with w the part of y at right angles to x: y - t x with t = x.y/x.x, its products exact, so that x
+    and 2x have no angle at all; then the same once more, for t is rounded.
     """
-    power = -np.frexp(np.maximum(one.scale[i], two.scale[j]))[1]
-    x = np.ldexp(floats(one.x, i), power[:, None])
-    y = np.ldexp(floats(two.x, j), power[:, None]) * side[:, None]
-    root = np.sqrt(x.shape[1])
-    a, b = ((np.ldexp(s, power) * root)[:, None] for s in (one.scale[i], two.scale[j]))
-    d, u, v = x - y, x / a, y / b
-    longer = np.sum(d * (x + y), axis=1, keepdims=True) / (a + b)
-    near = (d - np.where(a < b, u, v) * longer) / np.maximum(a, b)
-    apart = np.where(abs(a - b) < 0.5 * np.maximum(a, b), near, u - v)
-    return 0.25 * np.einsum("ij,ij->i", apart, apart)
+    x, y = (np.ldexp(floats(s.x, k), -np.frexp(s.scale[k])[1][:, None]) for s, k in ((one, i), (two, j)))
+    square = np.sum(x * x, axis=1, keepdims=True)
+    high, low = two_product(np.sum(x * y, axis=1, keepdims=True) / square, x)
+    w = (y - high) - low
+    w -= np.sum(w * x, axis=1, keepdims=True) / square * x
+    sine = np.sum(w * w, axis=1) / np.sum(y * y, axis=1)
+    return 0.5 * sine / (1 + np.sqrt(1 - sine))
 
 
 LINE = 64 // np.dtype(F).itemsize  # numbers in a cache line
@@ -1258,22 +1270,6 @@ def needed_octaves(values: Callable[[Any, Any], Any]) -> tuple[int, int]:
         change = np.max(np.abs(value - value[:, -1:]), axis=0)
         found.append(int(np.max(np.flatnonzero(~(change <= 4 * np.finfo(F).eps)), initial=-1)) + 1)
     return found[0], found[1]
-
-
-def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
-    """s + e == a + b exactly, s the rounded sum (Knuth)."""
-    s = a + b
-    t = s - a
-    return s, (a - (s - t)) + (b - t)
-
-
-def two_product(a: Any, b: Any) -> tuple[Any, Any]:
-    """p + e == a*b exactly, p the rounded product (Dekker, with Veltkamp's splitting)."""
-    p = a * b
-    t, u = 134217729.0 * a, 134217729.0 * b  # 2**27 + 1
-    a1, b1 = t - (t - a), u - (u - b)
-    a2, b2 = a - a1, b - b1
-    return p, ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2
 
 
 class DD:

@@ -5,6 +5,7 @@ is held to, with the same bounds.
 from functools import cache
 
 import evaluated
+import near_duplicates
 import numpy as np
 import pytest
 from host_duals import HostDual, contract
@@ -96,3 +97,8 @@ def test_rare_pairs_alone_ask_for_quadrature():
     assert list(closed.dot(gap, side, 1.0, 1.0)) == [0, 0, 0, 1, 0]  # of one point, all is known
     assert list(closed.dot(gap, side, 1.0, 400.0)) == [1, 1, 1, 1, 1]
     assert list(integrated.dot(gap, side, 1.0, 1.5)) == [1, 1, 1, 1, 1]
+
+
+@pytest.mark.usefixtures("cupy")
+def test_almost_a_multiple_of_a_point_has_its_own_angle():
+    assert near_duplicates.worst("cupy") < 1e-14

@@ -12,10 +12,24 @@ DEVICE Saved saved(Points points, int row, int first) {
     return {points.values + first * points.n + row, points.n};
 }
 
+// sin²(θ/2) between the lines that two nearly parallel points are on, however unlike their norms a and b are: sin θ =
+// |w|/|y| with w the part of y at right angles to x, y - t x with t = x.y/x.x, and the same once more, for t is rounded.
+DEVICE double unlike_gap(const F *p, const F *q, int dim, double a, double b) {
+    double along = 0, left = 0, sine = 0;
+    LOOP for (int k = 0; k < dim; k++) along = fma((double)p[k], (double)q[k], along);
+    const double t = along / (a * a);
+    LOOP for (int k = 0; k < dim; k++) left = fma(fma(-t, (double)p[k], (double)q[k]), (double)p[k], left);
+    left /= a * a;
+    LOOP for (int k = 0; k < dim; k++) {
+        const double x = p[k], w = fma(-left, x, fma(-t, x, (double)q[k])) / b;
+        sine = fma(w, w, sine);
+    }
+    return 0.5 * sine / (1 + sqrt(1 - sine));
+}
+
 // sin²(θ/2) between two points, or one and the opposite of the other, that are nearly parallel; from their difference
 // d = x - y, for the inner product has lost the digits: 4 |x| |y| sin²(θ/2) = |d|² - (|x| - |y|)², and |x| - |y| =
-// (2 d.x - |d|²)/(|x| + |y|). Where the second term is most of the first, or the norms are unlike, it is |u - v|²/4 for
-// the unit vectors, with u - v = (d - v (|x| - |y|))/|x| for |x| >= |y|.
+// (2 d.x - |d|²)/(|x| + |y|). Not where the second term is most of the first.
 DEVICE double close_gap(Points one, int i, Points two, int j, int dim, double side) {
     const int shift = max(-1000, min(1000, two.power[j] - one.power[i]));
     const double scale = side * ldexp(1.0, shift), a = one.length[i], b = two.length[j] * abs(scale);
@@ -27,18 +41,9 @@ DEVICE double close_gap(Points one, int i, Points two, int j, int dim, double si
         along = fma(d, x, along);
     }
     const double longer = fma(2.0, along, -square) / (a + b);
-    const bool alike = abs(a - b) < 0.5 * maximum(a, b);
-    if (square == 0 || (alike && 2 * longer * longer < square)) return fma(-longer, longer, square) / (4 * a * b);
-    double total = 0, more = 0;
-    LOOP for (int k = 0; k < dim; k++) more = fma(p[k] - scale * q[k], p[k] + scale * q[k], more);
-    more /= a + b;
-    const double largest = maximum(a, b);
-    LOOP for (int k = 0; k < dim; k++) {
-        const double x = p[k], y = scale * q[k], u = x / a, v = y / b;
-        const double apart = alike ? (x - y - (a < b ? u : v) * more) / largest : u - v;
-        total = fma(apart, apart, total);
-    }
-    return 0.25 * total;
+    if (square == 0 || (abs(a - b) < 0.5 * maximum(a, b) && 2 * longer * longer < square))
+        return fma(-longer, longer, square) / (4 * a * b);
+    return unlike_gap(p, q, dim, a, two.length[j]);
 }
 
 // Gap and side of a pair from its inner product; whether its angle is to come from `close_gap` instead.

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack, solve_triangular
 
 from kernelc.certificates.data.rounding import TINY, U, gamma, up
-from kernelc.runtime.doubledouble import two_sum
+from kernelc.runtime.errorfree import two_sum
 
 Floats = NDArray[np.float64]
 

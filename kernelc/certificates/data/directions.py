@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelc.certificates.data.rounding import TINY, U, gamma, up
-from kernelc.runtime.doubledouble import two_product, two_sum
+from kernelc.runtime.errorfree import two_product, two_sum
 
 Floats = NDArray[np.float64]
 
