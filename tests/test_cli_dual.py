@@ -148,7 +148,14 @@ def test_wrong_input_is_one_message(
 # --- the picture
 
 
-@pytest.mark.parametrize(("formula", "name"), [("gelu", "d.png"), ("sign(x)", "d.svg"), ("exp(x**2)", "d.PDF")])
+@pytest.mark.parametrize(
+    ("formula", "name"),
+    [
+        pytest.param("gelu", "d.png", marks=pytest.mark.slow),
+        pytest.param("sign(x)", "d.svg", marks=pytest.mark.slow),
+        ("exp(x**2)", "d.PDF"),
+    ],
+)
 def test_plot_writes_one_file(folder: Path, capsys: pytest.CaptureFixture[str], formula: str, name: str) -> None:
     pytest.importorskip("matplotlib")
     assert f"plot: {name}" in said(capsys, formula, "--plot", name)

@@ -31,6 +31,7 @@ EXACT = [name for name in ACTIVATIONS if name not in OTHERS]
 GROWING = {"exp", "relu2", "star_relu", "rectified_monomial", "monomial", "hermite"}  # tame weights keep their domain
 DEGREE = {"identity": 1, "relu": 1, "leaky_relu": 1, "prelu": 1, "abrelu": 1, "abs": 1, "relu2": 2, "monomial": 2}
 BACKENDS = ("numpy", "numexpr")
+ONE_BY_ONE = ["numpy", pytest.param("numexpr", marks=pytest.mark.slow)]  # where every example compiles many networks
 DIGITS = 1e-13  # the accuracy contract at depth ≤ 10; two computed values may differ by twice that
 
 KINDS: dict[str, Callable[[Activation, Dense], list]] = {
@@ -212,7 +213,7 @@ def test_text(name: str, kind: str) -> None:
     assert again.dumps() == net.dumps()
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", ONE_BY_ONE)
 @pytest.mark.parametrize("name", EXACT)
 def test_bytes(name: str, backend: str) -> None:
     """Built twice, from the network and from its text: the same bytes."""
@@ -233,7 +234,7 @@ def test_homogeneity(name: str, depth: int) -> None:
         assert is_close(k(4 * x, 0.3 * y, get=get), factor * k(x, y, get=get), scale)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", ONE_BY_ONE)
 @pytest.mark.parametrize("name", [name for name in EXACT if name not in JUMPS])
 def test_branches_add(name: str, backend: str) -> None:
     """The kernels of a sum of independent branches are the sums of theirs; a residual is one with the identity."""
@@ -246,7 +247,7 @@ def test_branches_add(name: str, backend: str) -> None:
             assert is_close(K, one + two, np.sqrt(np.outer(K.diagonal(), K.diagonal())))
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", ONE_BY_ONE)
 @pytest.mark.parametrize("name", [name for name in EXACT if name not in JUMPS])
 def test_training(name: str, backend: str) -> None:
     """Nothing trained: Θ = 0. The last layer alone: Θ = Σ, and the Θ of all is no less (Arora et al. 2019)."""

@@ -21,7 +21,10 @@ def deviations(activation, covariance, **effort):
     return errors if activation.dphi else errors[:1]
 
 
-@pytest.mark.parametrize(("name", "parameters"), VARIANTS)
+FEW = [pytest.param(*case, marks=[pytest.mark.slow] if k % 3 else []) for k, case in enumerate(VARIANTS)]
+
+
+@pytest.mark.parametrize(("name", "parameters"), FEW)
 def test_formulas_agree_with_quadrature(name, parameters):
     assert max(deviations(DUALS[name](**parameters), COVARIANCES[0], degree=4, digits=14)) < 1e-11
 

@@ -70,7 +70,7 @@ def test_products_with_nan_are_refused():
         kernelc.compile(network(Activation("relu"))).matvec(X, None, [np.nan, 1.0])
 
 
-@pytest.mark.parametrize("backend", [*BACKENDS, "numba"])
+@pytest.mark.parametrize("backend", [*BACKENDS, pytest.param("numba", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("activation", "phi", "slope"),
     [

@@ -32,6 +32,7 @@ def test_what_has_an_ntk(formula, has_ntk):
     assert phi.steep == has_ntk
 
 
+@pytest.mark.slow
 def test_a_power_that_is_written_as_a_product():
     """sgn(x)|x|^(4/5) by quadrature against the same power by its hypergeometric function; a row at the origin too."""
     one, two = compiled("x*abs(x)**(-1/5)"), compiled("sign(x)*abs(x)**0.8")
@@ -47,6 +48,7 @@ def test_a_slope_that_is_no_number_at_its_kink():
     assert np.isfinite(kernel(ROWS)).all()
 
 
+@pytest.mark.slow
 def test_too_steep_a_kink_off_the_origin():
     """A float64 beside 1 is no nearer to it than 1e-16, and much of E[φ'²] is nearer."""
     with pytest.raises(kernelc.UnsupportedError, match="too steep for quadrature"):

@@ -34,7 +34,7 @@ def doubles(body, card=90, trips=None):
 
 
 @pytest.mark.parametrize("card", [75, 80, 90, 120])
-@pytest.mark.parametrize("count", [1, 5, 40])
+@pytest.mark.parametrize("count", [5, *(pytest.param(count, marks=pytest.mark.slow) for count in (1, 40))])
 def test_a_row_of_fma(card, count):
     counts = usual(lone("y = fma(y, y, 1.5);" * count, card), None)
     assert counts["DFMA"] == count
