@@ -43,8 +43,8 @@ class Slope:
         return Slope(self.base * other.base, self.value * other.value, diff)
 
     def __truediv__(self, other: Slope) -> Slope:
-        value = self.value / other.value
-        return Slope(self.base / other.base, value, (self.diff - value * other.diff) / other.base)
+        base = self.base / other.base  # of one point alone; points far apart have the larger denominator
+        return Slope(base, self.value / other.value, (self.diff - base * other.diff) / other.value)
 
 
 class SlopeArithmetic:

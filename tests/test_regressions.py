@@ -3,6 +3,7 @@
 import near_duplicates
 import numpy as np
 import pytest
+from oracle.networks import reference, relative_error
 
 import kernelc
 from kernelc import Activation, Dense, Network
@@ -96,3 +97,15 @@ def test_a_layer_that_passes_nothing_but_its_bias(backend, activation, phi, slop
 def test_almost_a_multiple_of_a_point_has_its_own_angle(backend):
     """Digits of it were lost where unit vectors were subtracted."""
     assert near_duplicates.worst(backend) < 1e-14
+
+
+@pytest.mark.parametrize("backend", [*BACKENDS, "numba"])
+@pytest.mark.parametrize("size", [1e2, 1e4, 1e8])
+def test_gelu_of_long_rows_keeps_its_digits(backend, size):
+    """A quotient's difference was divided by the smaller denominator: digits were lost in proportion to the norm."""
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    x = size * np.concatenate([x, x[:1] * (1 + 1e-7), x[:1] + 1e-7, -x[:1]])
+    found = kernelc.compile(network(Activation("gelu")), backend)(x, get=("nngp", "ntk"))
+    truth = reference([("dense", {}), ("gelu", {}), ("dense", {})], x)
+    for K, (values, scale) in zip(found, truth, strict=True):
+        assert relative_error(K, values, scale).max() < 1e-14

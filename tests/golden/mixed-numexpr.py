@@ -317,53 +317,48 @@ def pair_4(gap, side, ntk, one, two, p):
     t24 = np.arctan2(t22, t23)
     t25 = evaluate("2*(gap*(1 - 2*gap)) + 2*gap", gap=gap)
     t26 = 1 + t8
-    t27 = t15*t18
+    t27 = C7*t5 / (t15*t18)
     t28 = evaluate(
-        "C7*(s1*s2*((1 - 2*gap)*(1 - 2*gap))) / (t26*t19)",
-        C7=C7, s1=s1, s2=s2, gap=gap, t26=t26, t19=t19,
+        "C7*((1 - 2*gap)*t21) + C7*(s1*s2*((1 - 2*gap)*(1 - 2*gap))) / (t26*t19) + C7*(s1*s2*(1 + 4*(t1*t3*(t1*t3)*t5))) / (t15*t19)",
+        C7=C7, gap=gap, t21=t21, s1=s1, s2=s2, t26=t26, t19=t19, t1=t1, t3=t3, t5=t5, t15=t15,
     )
-    t29 = evaluate(
-        "C7*(s1*s2*(1 + 4*(t1*t3*(t1*t3)*t5))) / (t15*t19)",
-        C7=C7, s1=s1, s2=s2, t1=t1, t3=t3, t5=t5, t15=t15, t19=t19,
+    t29 = evaluate("(s2 - s1)*s1 + (s2 - s1)*s2", s2=s2, s1=s1)
+    t30 = np.sqrt(t26 + t8)
+    t31 = evaluate(
+        "(t29 - 4*(t1*t3*(t1*t3)*t5*t8)) / (t30 + t19)",
+        t29=t29, t1=t1, t3=t3, t5=t5, t8=t8, t30=t30, t19=t19,
     )
-    t30 = evaluate("C7*((1 - 2*gap)*t21) + t28 + t29", C7=C7, gap=gap, t21=t21, t28=t28, t29=t29)
-    t31 = evaluate("(s2 - s1)*s1 + (s2 - s1)*s2", s2=s2, s1=s1)
-    t32 = np.sqrt(t26 + t8)
-    t33 = evaluate(
-        "(t31 - 4*(t1*t3*(t1*t3)*t5*t8)) / (t32 + t19)",
-        t31=t31, t1=t1, t3=t3, t5=t5, t8=t8, t32=t32, t19=t19,
+    t32 = evaluate("t7*t19 - t31*t6", t7=t7, t19=t19, t31=t31, t6=t6)
+    t33 = evaluate("t30*t19 + t8*t6", t30=t30, t19=t19, t8=t8, t6=t6)
+    t34 = np.arctan2(t32, t33)
+    t35 = C7*t8 / (t26*t30)
+    t36 = evaluate(
+        "0.25*(s1*(s1 - s2)*t28 + t5*(C7*(2*(gap*t21) + t24) + (C7*(s1*(s1 - s2)*((1 - 2*gap)*(1 - 2*gap)) + t5*t25) - t27*(t16*t19 + t15*t20)) / (t26*t19) + (C7*(s1*(s1 - s2)*(1 + 4*(t1*t3*(t1*t3)*t5)) - 4*(t1*t3*(t1*t3)*t5*t5)) - t27*(t15*t20)) / (t15*t19))) + 0.25*((s2 - s1)*s2*t28 + t8*(C7*(2*(gap*t21) + t34) + (C7*((s2 - s1)*s2*((1 - 2*gap)*(1 - 2*gap)) + t8*t25) - t35*(t26*t31)) / (t26*t19) + (C7*((s2 - s1)*s2*(1 + 4*(t1*t3*(t1*t3)*t5)) - 4*(t1*t3*(t1*t3)*t5*t8)) - t35*(t29*t19 + t26*t31)) / (t15*t19)))",
+        s1=s1, s2=s2, t28=t28, t5=t5, C7=C7, gap=gap, t21=t21, t24=t24, t25=t25, t27=t27, t16=t16, t19=t19, t15=t15, t20=t20, t26=t26, t1=t1, t3=t3, t8=t8, t34=t34, t35=t35, t31=t31, t29=t29,
     )
-    t34 = evaluate("t7*t19 - t33*t6", t7=t7, t19=t19, t33=t33, t6=t6)
-    t35 = evaluate("t32*t19 + t8*t6", t32=t32, t19=t19, t8=t8, t6=t6)
-    t36 = np.arctan2(t34, t35)
-    t37 = t26*t32
-    t38 = evaluate(
-        "0.25*(s1*(s1 - s2)*t30 + t5*(C7*(2*(gap*t21) + t24) + (C7*(s1*(s1 - s2)*((1 - 2*gap)*(1 - 2*gap)) + t5*t25) - t28*(t16*t19 + t15*t20)) / t27 + (C7*(s1*(s1 - s2)*(1 + 4*(t1*t3*(t1*t3)*t5)) - 4*(t1*t3*(t1*t3)*t5*t5)) - t29*(t15*t20)) / t27)) + 0.25*((s2 - s1)*s2*t30 + t8*(C7*(2*(gap*t21) + t36) + (C7*((s2 - s1)*s2*((1 - 2*gap)*(1 - 2*gap)) + t8*t25) - t28*(t26*t33)) / t37 + (C7*((s2 - s1)*s2*(1 + 4*(t1*t3*(t1*t3)*t5)) - 4*(t1*t3*(t1*t3)*t5*t8)) - t29*(t31*t19 + t26*t33)) / t37))",
-        s1=s1, s2=s2, t30=t30, t5=t5, C7=C7, gap=gap, t21=t21, t24=t24, t25=t25, t28=t28, t16=t16, t19=t19, t15=t15, t20=t20, t27=t27, t1=t1, t3=t3, t29=t29, t8=t8, t36=t36, t26=t26, t33=t33, t37=t37, t31=t31,
+    t37 = evaluate("0.5*(t36 - (e_1 - e_2)*(e_1 - e_2))", t36=t36, e_1=e_1, e_2=e_2)
+    plain_2 = evaluate("e_1*e_2 - 0.25*(s1*s2*t28)", e_1=e_1, e_2=e_2, s1=s1, s2=s2, t28=t28)
+    t38 = np.maximum(e_1, e_2)
+    t39 = evaluate(
+        "((4*plain_2 < e_1*e_2) & (abs(e_1 - e_2) < 0.5*t38))",
+        plain_2=plain_2, e_1=e_1, e_2=e_2, t38=t38,
     )
-    t39 = evaluate("0.5*(t38 - (e_1 - e_2)*(e_1 - e_2))", t38=t38, e_1=e_1, e_2=e_2)
-    plain_2 = evaluate("e_1*e_2 - 0.25*(s1*s2*t30)", e_1=e_1, e_2=e_2, s1=s1, s2=s2, t30=t30)
-    t40 = np.maximum(e_1, e_2)
-    t41 = evaluate(
-        "((4*plain_2 < e_1*e_2) & (abs(e_1 - e_2) < 0.5*t40))",
-        plain_2=plain_2, e_1=e_1, e_2=e_2, t40=t40,
-    )
-    deficit_2 = np.where(t41, t39, plain_2)
-    t42 = evaluate(
+    deficit_2 = np.where(t39, t37, plain_2)
+    t40 = evaluate(
         "0.5*(deficit_2*(inverse_1*inverse_2))",
         deficit_2=deficit_2, inverse_1=inverse_1, inverse_2=inverse_2,
     )
-    t43 = np.maximum(t42, 0)
-    t44 = np.minimum(t43, 1)
+    t41 = np.maximum(t40, 0)
+    t42 = np.minimum(t41, 1)
     rough = evaluate(
-        "odd1*odd2*t14 + even1*even2*t44 + 0.25*((odd1 - odd2)*(odd1 - odd2) + (even1 - even2)*(even1 - even2))",
-        odd1=odd1, odd2=odd2, t14=t14, even1=even1, even2=even2, t44=t44,
+        "odd1*odd2*t14 + even1*even2*t42 + 0.25*((odd1 - odd2)*(odd1 - odd2) + (even1 - even2)*(even1 - even2))",
+        odd1=odd1, odd2=odd2, t14=t14, even1=even1, even2=even2, t42=t42,
     )
-    t45 = np.maximum(s1, s2)
-    t46 = np.sqrt(rough)
+    t43 = np.maximum(s1, s2)
+    t44 = np.sqrt(rough)
     flag = evaluate(
-        "((64*(t46*t45) < t1*t45 + 0.5*abs(s1 - s2)) & (0 < r1*r2))",
-        t46=t46, t45=t45, t1=t1, s1=s1, s2=s2, r1=r1, r2=r2,
+        "((64*(t44*t43) < t1*t43 + 0.5*abs(s1 - s2)) & (0 < r1*r2))",
+        t44=t44, t43=t43, t1=t1, s1=s1, s2=s2, r1=r1, r2=r2,
     )
     gap_phi = refine(exact_2, flag, rough, s1, s2, gap, 1)
     if ntk is not None:
