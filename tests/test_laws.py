@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cache
 from zlib import crc32
 
+import fewer
 import mpmath
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ EXACT = [name for name in ACTIVATIONS if name not in OTHERS]
 GROWING = {"exp", "relu2", "star_relu", "rectified_monomial", "monomial", "hermite"}  # tame weights keep their domain
 DEGREE = {"identity": 1, "relu": 1, "leaky_relu": 1, "prelu": 1, "abrelu": 1, "abs": 1, "relu2": 2, "monomial": 2}
 BACKENDS = ("numpy", "numexpr")
-ONE_BY_ONE = ["numpy", pytest.param("numexpr", marks=pytest.mark.slow)]  # where every example compiles many networks
+ONE_BY_ONE = fewer.but(("numpy",), BACKENDS)  # where every example compiles many networks
 DIGITS = 1e-13  # the accuracy contract at depth ≤ 10; two computed values may differ by twice that
 
 KINDS: dict[str, Callable[[Activation, Dense], list]] = {
@@ -47,8 +48,8 @@ KINDS: dict[str, Callable[[Activation, Dense], list]] = {
 }
 
 
-FEW = ("dense-2", "residual")
-SOME_KINDS = [kind if kind in FEW else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+SOME_KINDS = fewer.but(("dense-2", "residual"), KINDS)
+SOME = ("relu", "leaky_relu", "step", "polynomial", "erf", "gelu", "sin", "gaussian", "exp")  # one of each kind
 
 
 @cache
@@ -83,7 +84,7 @@ def law(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Hold a function of (name, (kind, backend, points)) for each activation, with few examples and, slowly, many."""
 
     def hold(check: Callable[..., None]) -> Callable[..., None]:
-        @pytest.mark.parametrize("name", names or EXACT)
+        @pytest.mark.parametrize("name", names or fewer.but(SOME, EXACT))
         @pytest.mark.parametrize("examples", [2, pytest.param(12, marks=pytest.mark.sweep)])
         def test(name: str, examples: int) -> None:
             rules = settings(max_examples=examples, deadline=None, database=None, report_multiple_bugs=False)
@@ -170,7 +171,7 @@ def test_reflection(name: str, kind: str, backend: str, x: np.ndarray) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kind", SOME_KINDS)
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", fewer.but(SOME, EXACT))
 def test_rotation(name: str, kind: str, backend: str) -> None:
     """K(x Q) = K(x) for any orthogonal Q; rows far from parallel, for x Q is rounded."""
     rng = np.random.default_rng(4)
@@ -214,7 +215,7 @@ def test_text(name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("backend", ONE_BY_ONE)
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", fewer.but(SOME, EXACT))
 def test_bytes(name: str, backend: str) -> None:
     """Built twice, from the network and from its text: the same bytes."""
     net = network(name, "sum")
@@ -235,7 +236,7 @@ def test_homogeneity(name: str, depth: int) -> None:
 
 
 @pytest.mark.parametrize("backend", ONE_BY_ONE)
-@pytest.mark.parametrize("name", [name for name in EXACT if name not in JUMPS])
+@pytest.mark.parametrize("name", fewer.but(SOME, [name for name in EXACT if name not in JUMPS]))
 def test_branches_add(name: str, backend: str) -> None:
     """The kernels of a sum of independent branches are the sums of theirs; a residual is one with the identity."""
     z, phi = Dense(0.8, 0.3), Activation(name)
@@ -248,7 +249,7 @@ def test_branches_add(name: str, backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", ONE_BY_ONE)
-@pytest.mark.parametrize("name", [name for name in EXACT if name not in JUMPS])
+@pytest.mark.parametrize("name", fewer.but(SOME, [name for name in EXACT if name not in JUMPS]))
 def test_training(name: str, backend: str) -> None:
     """Nothing trained: Θ = 0. The last layer alone: Θ = Σ, and the Θ of all is no less (Arora et al. 2019)."""
     phi, x = Activation(name), np.random.default_rng(3).standard_normal((6, 3))

@@ -1,5 +1,6 @@
 """The oracle against quadrature, against its own laws, and against kernels that others published."""
 
+import fewer
 import numpy as np
 import pytest
 from oracle.cases import CASES, case_ids
@@ -21,10 +22,7 @@ def deviations(activation, covariance, **effort):
     return errors if activation.dphi else errors[:1]
 
 
-FEW = [pytest.param(*case, marks=[pytest.mark.slow] if k % 3 else []) for k, case in enumerate(VARIANTS)]
-
-
-@pytest.mark.parametrize(("name", "parameters"), FEW)
+@pytest.mark.parametrize(("name", "parameters"), fewer.one_in(3, VARIANTS))
 def test_formulas_agree_with_quadrature(name, parameters):
     assert max(deviations(DUALS[name](**parameters), COVARIANCES[0], degree=4, digits=14)) < 1e-11
 
@@ -64,7 +62,7 @@ def test_degenerate_covariances(name):
     assert abs(activation.dual(zero, q, zero)[0] - activation.dual(mp.mpf("1e-90"), q, zero)[0]) < 1e-35
 
 
-@pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", fewer.one_in(4, PUBLISHED), ids=lambda entry: entry.name)
 def test_oracle_reproduces_published_kernels(entry):
     """neural-tangents rounds θ near 0 to 1e-8, so its diagonals of the ReLU family are not asked for more than 1e-7."""
     network, parameterization = read(entry.toml)

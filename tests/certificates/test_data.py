@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import fewer
 import mpmath
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def test_nearest_duplicates_are_certified_in_balls():
     assert found.lower_bound > 0.99 * found.upper_bound > 0
 
 
-@pytest.mark.parametrize("net", ["relu-2", "relu-2-bias", "erf-2-bias"])
+@pytest.mark.parametrize("net", fewer.one_in(3, ["relu-2-bias", "relu-2", "erf-2-bias"]))
 def test_nearest_duplicates_among_many_rows_are_certified_by_differences(net, monkeypatch):
     x = near(120, 8, 1e-13)
     x[5], x[9] = near(2, 8, 1e-12)[:, ::-1]

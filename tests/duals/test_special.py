@@ -4,6 +4,7 @@ import math
 from functools import cache
 
 import effort
+import fewer
 import mpmath as mp
 import pytest
 import sympy as sp
@@ -210,7 +211,7 @@ def parallel(name):
                     yield formula, point, truth, scale
 
 
-@pytest.mark.parametrize("name", SPECIAL)
+@pytest.mark.parametrize("name", fewer.one_in(3, SPECIAL))
 def test_public_formulas_of_parallel_points(name):
     """Exact numbers at ρ = ±1, through SymPy and in mpmath."""
     for formula, point, truth, scale in parallel(name):

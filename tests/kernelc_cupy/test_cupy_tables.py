@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import fewer
 import numpy as np
 import pytest
 import test_numeric_networks as contract
@@ -80,7 +81,7 @@ def parametrized(names, quick):
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
-@pytest.mark.parametrize("dtype", BOUND)
+@pytest.mark.parametrize("dtype", fewer.one_in(2, BOUND))
 @pytest.mark.parametrize("name", parametrized(NETWORKS, QUICK))
 def test_it_is_what_numpy_computes(name, dtype):
     k, plain = compiled(name, "cupy", dtype), compiled(name, "numpy")
@@ -115,7 +116,7 @@ def test_float32_against_quadrature(name, monkeypatch):
     contract.test_float32(name, "cupy")
 
 
-@pytest.mark.parametrize("dtype", BOUND)
+@pytest.mark.parametrize("dtype", fewer.one_in(2, BOUND))
 def test_many_pairs_on_one_sphere_go_through_the_table_in_the_angle(dtype):
     x = np.random.default_rng(4).standard_normal((400, 5))
     x *= np.sqrt(5 / np.einsum("ij,ij->i", x, x))[:, None]

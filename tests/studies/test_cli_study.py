@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import fewer
 import numpy as np
 import pytest
 
@@ -51,7 +52,7 @@ def test_the_studies_are_listed(capsys: pytest.CaptureFixture[str], arguments: l
     assert all(f"\n  {name} " in out for name in names)
 
 
-@pytest.mark.parametrize("arguments", ALL, ids=names)
+@pytest.mark.parametrize("arguments", fewer.one_in(2, ALL), ids=names)
 def test_report_json_and_picture(folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     pytest.importorskip("matplotlib")
     out = said(capsys, [*arguments, "--plot", "p.png"])
