@@ -258,7 +258,7 @@ def test_threads_change_no_bit(backend: str, collapse: bool) -> None:
 
 
 @pytest.mark.parametrize("collapse", [True, False])
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", fewer.one_in(2, BACKENDS))
 def test_blocks_and_tiles_of_any_size(backend: str, collapse: bool) -> None:
     k = kernelc.compile("relu-3", backend, collapse=collapse)
     x = points(390)

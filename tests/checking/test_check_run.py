@@ -3,6 +3,7 @@
 import json
 import types
 
+import fewer
 import numpy as np
 import pytest
 
@@ -30,31 +31,30 @@ def passes(layers, x=POINTS, **options):
 # --- networks of all kinds
 
 
-@pytest.mark.parametrize(
-    "layers",
-    {
-        "one affine layer": [D()],
-        "affine layers alone": [D(), D(0.5, 0.1), D()],
-        "an activation at the end": [D(), A("relu")],
-        "a residual block at the end": [D(), kernelc.Residual([A("relu"), D()])],
-        "a sum": [D(), kernelc.Sum([[A("relu"), D()], [A("erf"), D()], []]), A("relu"), D()],
-        "a sum of the input": [kernelc.Sum([[D(width=5)], [D(), A("relu"), D(width=5)]])],
-        "a bias alone trained": [D(1, 0.3, train="bias"), A("relu"), D(1, 0.3, train="bias")],
-        "nothing trained": [D(train="none"), A("relu"), D(train="none")],
-        "no weights": [D(0), A("relu"), D(0)],
-        "a bias without weights": [D(0, 0.5), A("relu"), D(1, 0.5)],
-        "a constant activation": [D(), A("0*x + 1"), D()],
-        "a power": [D(), A("monomial", k=3), D()],
-        "a table": [D(), A("tanh"), D()],
-        "special functions": [D(), A("hard_tanh"), D()],
-        "on the sphere": [kernelc.Normalize(), D(), A("relu"), D()],
-        "signs for weights": [D(), A("relu"), D(weights="rademacher"), A("relu"), D(weights="rademacher")],
-        "ten outputs": [D(), A("relu"), D(width=10)],
-    }.items(),
-    ids=lambda item: item[0],
-)
-def test_right_kernels_pass(layers):
-    report = passes(layers[1])
+RIGHT = {
+    "one affine layer": [D()],
+    "affine layers alone": [D(), D(0.5, 0.1), D()],
+    "an activation at the end": [D(), A("relu")],
+    "a residual block at the end": [D(), kernelc.Residual([A("relu"), D()])],
+    "a sum": [D(), kernelc.Sum([[A("relu"), D()], [A("erf"), D()], []]), A("relu"), D()],
+    "a sum of the input": [kernelc.Sum([[D(width=5)], [D(), A("relu"), D(width=5)]])],
+    "a bias alone trained": [D(1, 0.3, train="bias"), A("relu"), D(1, 0.3, train="bias")],
+    "nothing trained": [D(train="none"), A("relu"), D(train="none")],
+    "no weights": [D(0), A("relu"), D(0)],
+    "a bias without weights": [D(0, 0.5), A("relu"), D(1, 0.5)],
+    "a constant activation": [D(), A("0*x + 1"), D()],
+    "a power": [D(), A("monomial", k=3), D()],
+    "a table": [D(), A("tanh"), D()],
+    "special functions": [D(), A("hard_tanh"), D()],
+    "on the sphere": [kernelc.Normalize(), D(), A("relu"), D()],
+    "signs for weights": [D(), A("relu"), D(weights="rademacher"), A("relu"), D(weights="rademacher")],
+    "ten outputs": [D(), A("relu"), D(width=10)],
+}
+
+
+@pytest.mark.parametrize("name", fewer.one_in(2, RIGHT))
+def test_right_kernels_pass(name):
+    report = passes(RIGHT[name])
     assert [kernel.name for kernel in report.kernels] == ["nngp", "ntk"]
     assert all(kernel.passed for kernel in report.kernels)
 

@@ -128,11 +128,17 @@ def combined(smaller):
     return st.builds(lambda shape, one, two: shape.format(one, two), st.sampled_from(OPERATIONS), smaller, smaller)
 
 
-@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(st.recursive(st.sampled_from(ATOMS), combined, max_leaves=4))
-def test_any_formula_has_a_dual_or_a_reason(text):
-    phi = parse_formula(text, None)
-    with contextlib.suppress(UnsupportedError), effort.at_most(25e6):
-        found = dual(phi)
-        assert found.error_bound <= 1e-6
-        assert found.nngp.free_symbols <= {q1, q2, c} | phi.free_symbols
+@pytest.mark.parametrize("examples", [40, pytest.param(120, marks=pytest.mark.slow)])
+def test_any_formula_has_a_dual_or_a_reason(examples):
+    rules = settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+    @rules
+    @given(st.recursive(st.sampled_from(ATOMS), combined, max_leaves=4))
+    def check(text):
+        phi = parse_formula(text, None)
+        with contextlib.suppress(UnsupportedError), effort.at_most(25e6):
+            found = dual(phi)
+            assert found.error_bound <= 1e-6
+            assert found.nngp.free_symbols <= {q1, q2, c} | phi.free_symbols
+
+    check()

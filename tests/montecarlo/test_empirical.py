@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import fewer
 import numpy as np
 import pytest
 from explicit import Explicit, swirl
@@ -153,7 +154,9 @@ def test_one_hidden_layer_is_unbiased_at_any_width(name: str, parameterization: 
     assert (np.abs(found.mean(axis=0) - true) <= 4 * error + 1e-12 * np.abs(true).max()).all()
 
 
-@pytest.mark.parametrize("name", ["relu-3", "mixed", "residual-relu", "sphere-relu", "relu-standard", "erf-3"])
+@pytest.mark.parametrize(
+    "name", fewer.one_in(2, ["relu-3", "sphere-relu", "residual-relu", "erf-3", "mixed", "relu-standard"])
+)
 def test_wide_networks_have_the_kernels_of_infinite_ones(name: str) -> None:
     """4 standard errors of 25 networks; the bias at width 512 is of order 1/512, a fraction of one."""
     found = np.array([empirical(name, X, width=512, seed=seed, get=("nngp", "ntk")) for seed in range(25)])
