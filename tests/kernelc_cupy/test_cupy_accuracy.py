@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import test_accuracy as contract
 from oracle.networks import reference
-from test_accuracy import BY_NAME, CASES, IN_FLOAT32, SPECIAL_CASES
+from test_accuracy import BY_NAME, IN_FLOAT32, SPECIAL_CASES
 
 pytestmark = pytest.mark.usefixtures("cupy")
 
@@ -15,9 +15,7 @@ pytestmark = pytest.mark.usefixtures("cupy")
 QUICK = ("relu-3", "relu-bias-3", "erf-3", "gelu-bias-3")  # compiling takes a second for every network
 
 
-def parametrized(cases):
-    marks = [[] if case.name in QUICK else pytest.mark.slow for case in cases]
-    return [pytest.param(case, id=case.name, marks=mark) for case, mark in zip(cases, marks, strict=True)]
+NAMES = fewer.but(QUICK, BY_NAME, slow=2)
 
 
 @cache
@@ -30,14 +28,14 @@ def on_cuda(monkeypatch):
     monkeypatch.setattr(contract, "compiled", compiled)
 
 
-@pytest.mark.parametrize("case", parametrized(CASES))
-def test_against_itself(case):
-    contract.test_against_itself(case, "cupy")
+@pytest.mark.parametrize("name", NAMES)
+def test_against_itself(name):
+    contract.test_against_itself(BY_NAME[name], "cupy")
 
 
-@pytest.mark.parametrize("case", parametrized(CASES))
-def test_against_other_points(case):
-    contract.test_against_other_points(case, "cupy")
+@pytest.mark.parametrize("name", NAMES)
+def test_against_other_points(name):
+    contract.test_against_other_points(BY_NAME[name], "cupy")
 
 
 SPECIAL = [pytest.param(*case, marks=[] if case[0] in QUICK else pytest.mark.slow) for case in SPECIAL_CASES]

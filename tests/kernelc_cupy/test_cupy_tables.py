@@ -77,12 +77,8 @@ def assert_alike(found, truth, sizes, bound):
 QUICK = ("tanh",)  # compiling takes seconds
 
 
-def parametrized(names, quick):
-    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
-
-
 @pytest.mark.parametrize("dtype", fewer.one_in(2, BOUND))
-@pytest.mark.parametrize("name", parametrized(NETWORKS, QUICK))
+@pytest.mark.parametrize("name", fewer.but(QUICK, NETWORKS, slow=2))
 def test_it_is_what_numpy_computes(name, dtype):
     k, plain = compiled(name, "cupy", dtype), compiled(name, "numpy")
     x, y = X.astype(dtype), Y.astype(dtype)
@@ -104,13 +100,16 @@ def published(name, backend="cupy", dtype="float64"):
     return kernelc.compile(kernelc.loads(str(contract.TRUTH[f"{name}/toml"])), "cupy", dtype)
 
 
-@pytest.mark.parametrize("name", parametrized(contract.NAMES, ("hard_tanh/1",)))
+@pytest.mark.parametrize("name", fewer.but(("hard_tanh/1",), contract.NAMES, slow=2))
 def test_against_quadrature(name, monkeypatch):
     monkeypatch.setattr(contract, "compiled", published)
     contract.test_against_quadrature(name, "cupy")
 
 
-@pytest.mark.parametrize("name", parametrized([n for n in contract.NAMES if contract.depth(n) < 10], ("relu6/1",)))
+SHALLOW = [name for name in contract.NAMES if contract.depth(name) < 10]
+
+
+@pytest.mark.parametrize("name", fewer.but(("relu6/1",), SHALLOW, slow=2))
 def test_float32_against_quadrature(name, monkeypatch):
     monkeypatch.setattr(contract, "compiled", published)
     contract.test_float32(name, "cupy")
