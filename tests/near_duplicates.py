@@ -37,3 +37,12 @@ def worst(backend: str) -> float:
     found = kernelc.compile(net, backend)(x, y)[0]
     truth = [true_ntk(x[0], row) for row in y]
     return float(max(abs(mp.mpf(float(k)) / t - 1) for k, t in zip(found, truth, strict=True)))
+
+
+def exact_multiples(backend: str) -> np.ndarray:
+    """Σ of three layers of signs between points and multiples of them, over its true value."""
+    x = np.random.default_rng(5).integers(-(2**26), 2**26, (1, 1000)).astype(float)
+    factors = np.array([1, -1, 2, -0.5, 3, -7, 94617015 / 2**20, -123456791 / 2**30])
+    sign = Activation("sign")
+    net = Network([Dense(), sign, Dense(), sign, Dense(), sign, Dense()], name="signs")
+    return kernelc.compile(net, backend).nngp(x, factors[:, None] * x)[0] * np.sign(factors)

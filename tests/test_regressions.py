@@ -109,3 +109,8 @@ def test_gelu_of_long_rows_keeps_its_digits(backend, size):
     truth = reference([("dense", {}), ("gelu", {}), ("dense", {})], x)
     for K, (values, scale) in zip(found, truth, strict=True):
         assert relative_error(K, values, scale).max() < 1e-14
+
+
+@pytest.mark.parametrize("backend", [*BACKENDS, "numba"])
+def test_signs_of_multiples(backend):
+    assert (near_duplicates.exact_multiples(backend) == 1).all()

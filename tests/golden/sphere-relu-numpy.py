@@ -448,6 +448,7 @@ def two_product(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 CLOSE = 0.995  # |ρ| from which on 1 - |ρ| has lost too many digits
+ROUNDING = 1e-60  # sin² of an angle so small that rounding alone explains it: the points are multiples of each other
 PAIRS = 2**18  # numbers in the rows of close pairs that are compared at once
 
 
@@ -507,7 +508,7 @@ def unlike_gaps(one: Any, two: Any, i: Any, j: Any) -> Any:
     w = (y - high) - low
     w -= np.sum(w * x, axis=1, keepdims=True) / square * x
     sine = np.sum(w * w, axis=1) / np.sum(y * y, axis=1)
-    return 0.5 * sine / (1 + np.sqrt(1 - sine))
+    return np.where(sine < ROUNDING, 0, 0.5 * sine / (1 + np.sqrt(1 - sine)))
 
 
 def first_angles(rho: Any, one: Any, two: Any, i: slice, j: slice, square: bool) -> tuple[Any, Any]:

@@ -102,3 +102,8 @@ def test_rare_pairs_alone_ask_for_quadrature():
 @pytest.mark.usefixtures("cupy")
 def test_almost_a_multiple_of_a_point_has_its_own_angle():
     assert near_duplicates.worst("cupy") < 1e-14
+
+
+@pytest.mark.usefixtures("cupy")
+def test_signs_of_multiples():
+    assert (near_duplicates.exact_multiples("cupy") == 1).all()

@@ -12,19 +12,23 @@ DEVICE Saved saved(Points points, int row, int first) {
     return {points.values + first * points.n + row, points.n};
 }
 
-// sin²(θ/2) between the lines that two nearly parallel points are on, however unlike their norms a and b are: sin θ =
+// sin²(θ/2) between the lines that two nearly parallel points are on, however unlike their norms are: sin θ =
 // |w|/|y| with w the part of y at right angles to x, y - t x with t = x.y/x.x, and the same once more, for t is rounded.
-DEVICE double unlike_gap(const F *p, const F *q, int dim, double a, double b) {
-    double along = 0, left = 0, sine = 0;
-    LOOP for (int k = 0; k < dim; k++) along = fma((double)p[k], (double)q[k], along);
-    const double t = along / (a * a);
+DEVICE double unlike_gap(const F *p, const F *q, int dim, double b) {
+    double square = 0, along = 0, left = 0, sine = 0;
+    LOOP for (int k = 0; k < dim; k++) {
+        const double x = p[k];
+        square = fma(x, x, square);
+        along = fma(x, (double)q[k], along);
+    }
+    const double t = along / square; // exact for 2x, which a square of the rounded norm would not be
     LOOP for (int k = 0; k < dim; k++) left = fma(fma(-t, (double)p[k], (double)q[k]), (double)p[k], left);
-    left /= a * a;
+    left /= square;
     LOOP for (int k = 0; k < dim; k++) {
         const double x = p[k], w = fma(-left, x, fma(-t, x, (double)q[k])) / b;
         sine = fma(w, w, sine);
     }
-    return 0.5 * sine / (1 + sqrt(1 - sine));
+    return sine < 1e-60 ? 0 : 0.5 * sine / (1 + sqrt(1 - sine)); // so little is rounding: one is a multiple of the other
 }
 
 // sin²(θ/2) between two points, or one and the opposite of the other, that are nearly parallel; from their difference
@@ -43,7 +47,7 @@ DEVICE double close_gap(Points one, int i, Points two, int j, int dim, double si
     const double longer = fma(2.0, along, -square) / (a + b);
     if (square == 0 || (abs(a - b) < 0.5 * maximum(a, b) && 2 * longer * longer < square))
         return fma(-longer, longer, square) / (4 * a * b);
-    return unlike_gap(p, q, dim, a, two.length[j]);
+    return unlike_gap(p, q, dim, two.length[j]);
 }
 
 // Gap and side of a pair from its inner product; whether its angle is to come from `close_gap` instead.
