@@ -1168,23 +1168,21 @@ DEVICE Saved saved(Points points, int row, int first) {
     return {points.values + first * points.n + row, points.n};
 }
 
-// sin²(θ/2) between the lines that two nearly parallel points are on, however unlike their norms are: sin θ =
-// |w|/|y| with w the part of y at right angles to x, y - t x with t = x.y/x.x, and the same once more, for t is rounded.
+// sin²(θ/2) between the lines that two nearly parallel points are on, however unlike their norms are: sin θ = |w|/|y| with
+// w the part of y at right angles to x, y - t x with t = x.y/x.x in double-double, so that x and 3x have no angle at all.
 DEVICE double unlike_gap(const F *p, const F *q, int dim, double b) {
-    double square = 0, along = 0, left = 0, sine = 0;
+    dd square(0.0), along(0.0);
     LOOP for (int k = 0; k < dim; k++) {
-        const double x = p[k];
-        square = fma(x, x, square);
-        along = fma(x, (double)q[k], along);
+        square = square + product((double)p[k], (double)p[k]);
+        along = along + product((double)p[k], (double)q[k]);
     }
-    const double t = along / square; // exact for 2x, which a square of the rounded norm would not be
-    LOOP for (int k = 0; k < dim; k++) left = fma(fma(-t, (double)p[k], (double)q[k]), (double)p[k], left);
-    left /= square;
+    const dd t = along / square;
+    double sine = 0;
     LOOP for (int k = 0; k < dim; k++) {
-        const double x = p[k], w = fma(-left, x, fma(-t, x, (double)q[k])) / b;
+        const double x = p[k], w = fma(-t.lo, x, fma(-t.hi, x, (double)q[k])) / b;
         sine = fma(w, w, sine);
     }
-    return sine < 1e-60 ? 0 : 0.5 * sine / (1 + sqrt(1 - sine)); // so little is rounding: one is a multiple of the other
+    return sine < 1e-60 ? 0 : 0.5 * sine / (1 + sqrt(1 - sine)); // so little is rounding alone
 }
 
 // sin²(θ/2) between two points, or one and the opposite of the other, that are nearly parallel; from their difference
