@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "backends" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NAMED = {page.relative_to(ROOT).as_posix(): page for page in PAGES}
-SLOW = {f"docs/{name}.md" for name in ("check", "certificates", "spectrum", "studies", "speed")}
+SLOW = {f"docs/{name}.md" for name in ("check", "certificates", "new-activations", "spectrum", "studies", "speed")}
 BLOCK = re.compile(
     r"^(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>python|console|toml)\n(?P<text>.*?)^```$", re.M | re.S
 )

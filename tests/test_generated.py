@@ -81,7 +81,7 @@ def test_a_wrong_value_fails_its_self_test(tmp_path):
 BUILD = "import kernelc, sys; sys.stdout.write(kernelc.compile(sys.argv[1], backend=sys.argv[2]).source)"
 
 
-@pytest.mark.parametrize(("spec", "backend"), [("mixed", "numexpr"), ("leaky-relu", "numpy")])
+@pytest.mark.parametrize(("spec", "backend"), fewer.one_in(2, [("leaky-relu", "numpy"), ("mixed", "numexpr")]))
 def test_two_builds_give_the_same_bytes(spec, backend, tmp_path):
     builds = {python("-c", BUILD, spec, backend, cwd=tmp_path, PYTHONHASHSEED=seed).stdout for seed in "12"}
     assert builds == {source(spec, backend)}

@@ -35,7 +35,7 @@ def test_stages_are_truncated_networks(name, backend):
             np.testing.assert_allclose(found[h][key], matrix, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", bundled())
+@pytest.mark.parametrize("name", fewer.one_in(2, bundled()))
 def test_every_module_has_the_stages_of_its_finite_networks(name):
     net = kernelc.load(name)
     kernel = kernelc.compile(net, "numpy")

@@ -128,7 +128,7 @@ def combined(smaller):
     return st.builds(lambda shape, one, two: shape.format(one, two), st.sampled_from(OPERATIONS), smaller, smaller)
 
 
-@pytest.mark.parametrize("examples", [40, pytest.param(120, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [20, pytest.param(120, marks=pytest.mark.slow)])
 def test_any_formula_has_a_dual_or_a_reason(examples):
     rules = settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
