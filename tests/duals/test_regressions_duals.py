@@ -12,7 +12,7 @@ from kernelc.errors import UnsupportedError
 from kernelc.evaluate import evaluate
 from kernelc.formula import parse_formula
 from kernelc.interpret import interpret
-from kernelc.symbols import parameter, x
+from kernelc.symbols import c, parameter, q1, q2, x
 
 
 def cuts(text):
@@ -175,3 +175,13 @@ def test_a_fractional_power_of_a_number_is_no_sum_to_divide_by(text):
     with effort.at_most(25e6):
         assert exact.derive(parse_formula(text)).nngp.free_symbols
         assert dual(parse_formula(text)).nngp.is_real is not False
+
+
+@pytest.mark.parametrize(
+    "text", ["a + sin(x) + heaviside(x)", "a + sin(x) + sign(x)", "a*x + a + cos(x) + heaviside(x)"]
+)
+def test_a_parameter_that_cancels_at_a_jump(text):
+    """It ended in a TypeError: the jump holds no parameter, its parts do."""
+    found, number = dual(parse_formula(text, None)), dual(parse_formula(text.replace("a +", "0.75 +"), None))
+    at = {q1: 1.5, q2: 0.5, c: -0.25, parameter("a"): 0.75}
+    assert float(found.nngp.subs(at).evalf()) == pytest.approx(float(number.nngp.subs(at).evalf()), rel=1e-13)
