@@ -196,8 +196,8 @@ class ModuleWriter:
     def _exact(self, name: str, code: Code) -> str:
         statements, outputs = NumPyPrinter(self.careful).statements(code)
         lines = [f"{s.name} = {s.text}" for s in statements]
-        lines.append(f"return {outputs['near'].text}, {outputs['far'].text}")
-        title = "sin² and cos² of half the angle behind an activation, in double-double"
+        lines.append(f"return {outputs['value'].text}")
+        title = "What pairs that ask for it get in double-double"
         return function(f"{name}({', '.join(n for n, _ in code.inputs)})", title, lines)
 
     def import_lines(self) -> str:

@@ -1,6 +1,6 @@
 """What once went wrong, and must not again."""
 
-import near_duplicates
+import hard_cases
 import numpy as np
 import pytest
 from oracle.networks import reference, relative_error
@@ -96,7 +96,7 @@ def test_a_layer_that_passes_nothing_but_its_bias(backend, activation, phi, slop
 @pytest.mark.parametrize("backend", [*BACKENDS, "numba"])
 def test_almost_a_multiple_of_a_point_has_its_own_angle(backend):
     """Digits of it were lost where unit vectors were subtracted."""
-    assert near_duplicates.worst(backend) < 1e-14
+    assert hard_cases.near_multiples_error(backend) < 1e-14
 
 
 @pytest.mark.parametrize("backend", [*BACKENDS, "numba"])
@@ -113,4 +113,12 @@ def test_gelu_of_long_rows_keeps_its_digits(backend, size):
 
 @pytest.mark.parametrize("backend", [*BACKENDS, "numba"])
 def test_signs_of_multiples(backend):
-    assert (near_duplicates.exact_multiples(backend) == 1).all()
+    assert (hard_cases.exact_multiples(backend) == 1).all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("formula", hard_cases.CANCELLING)
+@pytest.mark.parametrize(("dtype", "bound"), [("float64", 1e-13), ("float32", 1e-5)])
+def test_duals_whose_terms_cancel(backend, formula, dtype, bound):
+    """Of one parity they had the wrong sign where their expectation is negative, and Θ had lost the digits."""
+    assert hard_cases.cancelling_error(backend, formula, dtype) < bound

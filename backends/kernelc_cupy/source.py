@@ -160,10 +160,9 @@ class CudaSource:
 
     def _exact(self, name: str, code: Code) -> str:
         statements, ends = RowPrinter(self.careful).statements(code)
-        lines = [assignment(s, "dd").replace("R(", "dd(") for s in statements]
-        lines += [f"const dd near = {ends['near'].text}, far = {ends['far'].text};"]
-        lines += ["return (F)maximum(minimum(near.hi, far.hi), 0.0);"]
-        title = "// sin² of half the angle behind an activation, and of its opposite: the smaller, in double-double"
+        lines = [assignment(s, "dd") for s in statements]
+        lines = [line.replace("R(", "dd(") for line in [*lines, f"return (F)lead({ends['value'].text});"]]
+        title = "// what pairs that ask for it get in double-double"
         return function(f"APART F {name}({', '.join(f'dd {n}' for n, _ in code.inputs)})", lines, title)
 
 

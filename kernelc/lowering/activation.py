@@ -13,7 +13,7 @@ last place of it, the entry is flagged and recomputed in double-double from the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sympy import Expr, Integer, Rational, Symbol
@@ -30,6 +30,7 @@ from kernelc.steps import ActivationStep
 from kernelc.symbols import kappa, rho, s1, s2, theta
 
 Environment = dict[Symbol, Value]
+Exact = Callable[[Dual, Builder], Value]
 GAP = symbols.gap
 NATIVE = (s1, s2, rho, kappa, theta, GAP)
 AMPLIFICATION = 64
@@ -54,7 +55,11 @@ def activation(step: ActivationStep, scope: Scope, row: Row, pair: Pair) -> tupl
             gap = scope.pair.let("gap_phi", scope.pair.op("max", gap, 0))
     row_ntk, pair_ntk = row.ntk, pair.ntk
     if scope.has_ntk and not pair.ntk.is_number(0):
-        pair_ntk = pair.ntk * scope.pair.let("dot", _derivative(dual, scope, row, pair))
+        dot = _derivative(dual, scope, row, pair)
+        if dual.degree is None and dual.error_bound > CANCELS:
+            dot = scope.pair.let("rough_dot", dot)
+            dot = _refined(dual, scope, row, pair, _has_size(scope, q), dot, _exact_slope)
+        pair_ntk = pair.ntk * scope.pair.let("dot", dot)
         at_itself = _same_point(scope.row, scope.row.sqrt(row.q))
         row_ntk = row.ntk * _total([_direct(p.ntk, scope.row, at_itself) for p in dual.parts])
     return Row(q, row_ntk), Pair(gap, side, pair_ntk)
@@ -78,9 +83,7 @@ def _constant(dual: Dual, scope: Scope, row: Row, pair: Pair) -> tuple[Row, Pair
 def _derivative(dual: Dual, scope: Scope, row: Row, pair: Pair) -> Value:
     """E[φ'φ'] of a pair: the derivative of the odd part is even, that of the even part odd in cos θ."""
     at = _pair(scope, row, pair, [p.ntk for p in dual.parts])
-    values = [_direct(p.ntk, scope.pair, at) for p in dual.parts]
-    signed = [v if p.parity == "odd" else pair.side * v for p, v in zip(dual.parts, values, strict=True)]
-    return _total(signed)
+    return _total(_signed(dual, "even", [_direct(p.ntk, scope.pair, at) for p in dual.parts], pair.side))
 
 
 def _homogeneous(dual: Dual, scope: Scope, row: Row, pair: Pair) -> tuple[Value, Value, Value]:
@@ -138,17 +141,24 @@ def _general(dual: Dual, scope: Scope, row: Row, pair: Pair) -> tuple[Value, Val
         parts.append(Part(*weights, gap, pair.side if part.parity == "odd" else b.wrap(1)))
     gap, side = mix(b, parts, dual.nonnegative)
     first, second = scope.save("s", root)
-    size1, size2 = scope.save("r", scope.row.let("r", scope.row.sqrt(q)))
-    flag = b.op("lt", 0, size1 * size2)  # where φ gives zero there is no angle
+    flag = _has_size(scope, q)
     if dual.error_bound <= CANCELS:
         larger, apart = b.op("max", first, second), b.op("abs", first - second)
         error = b.sqrt(pair.gap) * larger + Rational(1, 2) * apart
         flag = b.op("and", b.op("lt", AMPLIFICATION * (b.sqrt(gap) * larger), error), flag)
     flag = b.let("flag", flag)
-    callee, names = _exact(dual, scope)
-    inputs = (first, second, pair.gap, pair.side, *(b.input(name, "scalar") for name in names))
-    refined = b.op("refine", flag, b.let("rough", gap), *inputs, callee=callee)
-    return q, b.let("gap_phi", refined), side
+    rough, folded = b.let("rough", gap), len(parts) > 1 and not side.is_number(1)
+    if folded and dual.error_bound > CANCELS:
+        cosine = b.let("rough_cosine", side * (1 - 2 * rough))
+        side = b.op("where", b.op("lt", _refined(dual, scope, row, pair, flag, cosine, _exact_cosine), 0), -1, 1)
+    exact = _exact_folded if folded else _exact_gap
+    return q, b.let("gap_phi", _refined(dual, scope, row, pair, flag, rough, exact)), side
+
+
+def _has_size(scope: Scope, q: Value) -> Value:
+    """Whether both points have an image that is not zero: else there is no angle."""
+    size1, size2 = scope.save("r", scope.row.let("r", scope.row.sqrt(q)))
+    return scope.pair.op("lt", 0, size1 * size2)
 
 
 def _part_gap(nngp: Expr, scope: Scope, row: Row, pair: Pair, moment: Value) -> Value:
@@ -171,28 +181,56 @@ def _part_gap(nngp: Expr, scope: Scope, row: Row, pair: Pair, moment: Value) -> 
     return b.op("min", b.op("max", half * (i1 * i2), 0), 1)
 
 
-def _exact(dual: Dual, scope: Scope) -> tuple[str, list[str]]:
-    """The code that recomputes sin²(θ'/2) and cos²(θ'/2) of an activation from the plain formula: its name, and the
-    parameters that it takes beside the pair.
-    """
+def _refined(dual: Dual, scope: Scope, row: Row, pair: Pair, flag: Value, rough: Value, exact: Exact) -> Value:
+    """``rough``, recomputed in double-double by the plain formulas where ``flag`` holds."""
     b = Builder()
-    gap, side = b.input("gap", "pair"), b.input("side", "pair")
-    roots = b.input("s1", "one"), b.input("s2", "two")
-    angle = {GAP: gap, rho: 1 - 2 * gap, kappa: 2 * b.sqrt(gap * (1 - gap))}
-    angle[theta] = 2 * b.op("atan2", b.sqrt(gap), b.sqrt(1 - gap))
-    values = [_direct(p.nngp, b, angle | {s1: roots[0], s2: roots[1]}) for p in dual.parts]
-    cross = _total([side * v if p.parity == "odd" else v for p, v in zip(dual.parts, values, strict=True)])
-    moments = [_total([_direct(p.nngp, b, _same_point(b, root)) for p in dual.parts]) for root in roots]
-    cosine = cross / (b.sqrt(moments[0]) * b.sqrt(moments[1]))
-    half = Rational(1, 2)
-    code = b.code({"near": half * (1 - cosine), "far": half * (1 + cosine)})
-    scalars = tuple(entry for entry in code.inputs if entry[1] == "scalar")
-    inputs = (("s1", "one"), ("s2", "two"), ("gap", "pair"), ("side", "pair"), *scalars)
-    code = type(code)(inputs, code.instrs, code.outputs)
-    known = next((name for name, c in scope.exact.items() if c == code), None)
-    name = known or f"exact_{len(scope.exact) + 1}"
+    code = b.code({"value": exact(dual, b)})
+    name = next((name for name, known in scope.exact.items() if known == code), f"exact_{len(scope.exact) + 1}")
     scope.exact[name] = code
-    return name, [parameter for parameter, _ in scalars]
+    first, second = scope.save("s", scope.row.let("s", scope.row.sqrt(row.q)))
+    known = {"s1": first, "s2": second, "gap": pair.gap, "side": pair.side}
+    inputs = [known.get(name) or scope.pair.input(name, "scalar") for name, _ in code.inputs]
+    return scope.pair.op("refine", flag, rough, *inputs, callee=name)
+
+
+def _exact_gap(dual: Dual, b: Builder) -> Value:
+    """sin² of half the angle beside the side."""
+    return b.op("max", Rational(1, 2) * (1 - _exact_cosine(dual, b)), 0)
+
+
+def _exact_folded(dual: Dual, b: Builder) -> Value:
+    """The smaller of sin² and cos² of half the angle."""
+    return b.op("max", Rational(1, 2) * (1 - b.op("abs", _exact_cosine(dual, b))), 0)
+
+
+def _exact_cosine(dual: Dual, b: Builder) -> Value:
+    """The correlation; of a dual of one part beside the side, which it leaves as it is, or does not have."""
+    roots, angle = _exact_inputs(b)
+    values = [_direct(p.nngp, b, angle) for p in dual.parts]
+    if len(values) > 1:
+        values = _signed(dual, "odd", values, b.input("side", "pair"))
+    moments = [_total([_direct(p.nngp, b, _same_point(b, root)) for p in dual.parts]) for root in roots]
+    return _total(values) / (b.sqrt(moments[0]) * b.sqrt(moments[1]))
+
+
+def _exact_slope(dual: Dual, b: Builder) -> Value:
+    """E[φ'φ']."""
+    values = [_direct(p.ntk, b, _exact_inputs(b)[1]) for p in dual.parts]
+    side = b.input("side", "pair") if any(p.parity == "even" for p in dual.parts) else b.wrap(1)
+    return _total(_signed(dual, "even", values, side))
+
+
+def _exact_inputs(b: Builder) -> tuple[tuple[Value, Value], Environment]:
+    """√E[u²] and √E[v²], and all native coordinates."""
+    roots, gap = (b.input("s1", "one"), b.input("s2", "two")), b.input("gap", "pair")
+    angle = {s1: roots[0], s2: roots[1], GAP: gap, rho: 1 - 2 * gap, kappa: 2 * b.sqrt(gap * (1 - gap))}
+    angle[theta] = 2 * b.op("atan2", b.sqrt(gap), b.sqrt(1 - gap))
+    return roots, angle
+
+
+def _signed(dual: Dual, parity: str, values: list[Value], side: Value) -> list[Value]:
+    """The expectations of parts, those of one parity with the sign of cos θ."""
+    return [side * v if p.parity == parity else v for p, v in zip(dual.parts, values, strict=True)]
 
 
 def _angle(scope: Scope, pair: Pair) -> Environment:

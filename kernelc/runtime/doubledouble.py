@@ -149,6 +149,8 @@ _DD_RULES: Any = {
     "multiply": _dd_mul,
     "divide": _dd_div,
     "negative": lambda a: -a,
+    "absolute": lambda a: a * np.copysign(1.0, a.hi),
+    "maximum": lambda a, b: DD(*(np.where(a.hi < b.hi, v, u) for u, v in ((a.hi, b.hi), (a.lo, b.lo)))),
     "equal": lambda a, b: a.hi == b.hi,
     "sqrt": _dd_sqrt,
     "exp": _dd_exp,

@@ -106,8 +106,8 @@ struct Saved { // what the layers saved for one point: value k is at[k*n]
     DEVICE Saved past(int k) const { return {at + k * n, n}; }
 };
 
-// sin² of half the angle behind an activation, and of its opposite: the smaller, in double-double
-APART F exact_1(dd s1, dd s2, dd gap, dd side) {
+// what pairs that ask for it get in double-double
+APART F exact_1(dd s1, dd s2, dd gap) {
     const dd t1 = s1*s1;
     const dd t2 = 2*t1;
     const dd t3 = 1 + t2;
@@ -115,9 +115,8 @@ APART F exact_1(dd s1, dd s2, dd gap, dd side) {
     const dd t5 = 2*t4;
     const dd t6 = sqrt(D1*atan2(t2, sqrt(t3 + t2)));
     const dd t7 = sqrt(D1*atan2(t5, sqrt(1 + t5 + t5)));
-    const dd t8 = D1*(atan2(2*((1 - 2*gap)*s1*s2), sqrt(t3 + t5 + 16*(gap*(1 - gap)*t1*t4)))*side) / (t6*t7);
-    const dd near = 0.5*(1 - t8), far = 0.5*(1 + t8);
-    return (F)maximum(minimum(near.hi, far.hi), 0.0);
+    const dd t8 = 0.5*(1 - D1*atan2(2*((1 - 2*gap)*s1*s2), sqrt(t3 + t5 + 16*(gap*(1 - gap)*t1*t4))) / (t6*t7));
+    return (F)lead(maximum(t8, dd(0)));
 }
 
 // dense
@@ -178,7 +177,7 @@ DEVICE void row_2(R &q, R &ntk, Scalars p, F *saved, long long n, double *seen) 
 }
 
 // an activation for pairs that asked for more care
-APART F careful_2_1(F gap, F side, Saved one, Saved two, Scalars p) {
+APART F careful_2_1(F gap, Saved one, Saved two, Scalars p) {
     const F t1 = sqrt(gap);
     const F t2 = t1*sqrt(1 - gap);
     const F s1 = one[1], s2 = two[1];
@@ -207,7 +206,7 @@ APART F careful_2_1(F gap, F side, Saved one, Saved two, Scalars p) {
     const F rough = minimum(maximum(0.5f*(deficit*(inverse1*inverse2)), F(0)), F(1));
     const F t18 = maximum(s1, s2);
     const bool flag = (64*(sqrt(rough)*t18) < fma(t1, t18, 0.5f*abs(t3)) && 0 < t17);
-    const F gap_phi = (flag ? exact_1(s1, s2, gap, side) : rough);
+    const F gap_phi = (flag ? exact_1(s1, s2, gap) : rough);
     return gap_phi;
 }
 
@@ -244,7 +243,7 @@ template <bool NTK, bool REFINE> DEVICE void pair_2(F &gap, F &side, F &ntk, boo
     const F t19 = maximum(s1, s2);
     const bool flag = (64*(sqrt(rough)*t19) < fma(t1, t19, 0.5f*abs(t3)) && 0 < t18);
     asks |= flag;
-    const F gap_phi = (REFINE ? careful_2_1(gap, side, one, two, p) : rough);
+    const F gap_phi = (REFINE ? careful_2_1(gap, one, two, p) : rough);
     const F nngp = NTK ? t18*(side*fma(F(-2), gap_phi, F(1))) : F();
     const F W1 = one[3], W2 = two[3];
     const F t20 = W1*W2;

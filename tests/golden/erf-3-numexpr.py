@@ -173,7 +173,7 @@ def pair_2(gap, side, ntk, one, two, p):
         "((64*(t26*t25) < t1*t25 + 0.5*abs(s1 - s2)) & (0 < e1*e2))",
         t26=t26, t25=t25, t1=t1, s1=s1, s2=s2, e1=e1, e2=e2,
     )
-    gap_phi = refine(exact_1, flag, rough, s1, s2, gap, side)
+    gap_phi = refine(exact_1, flag, rough, s1, s2, gap)
     t27 = side < 0
     t28 = 1 - gap_phi
     t29 = np.where(t27, t28, gap_phi)
@@ -206,8 +206,8 @@ def deviations(p):
 # ---- The plain formulas, for entries that ask for more digits --------------------------------------------
 
 
-def exact_1(s1, s2, gap, side):
-    """sin² and cos² of half the angle behind an activation, in double-double"""
+def exact_1(s1, s2, gap):
+    """What pairs that ask for it get in double-double"""
     t1 = s1*s1
     t2 = 2*t1
     t3 = 1 + t2
@@ -215,8 +215,8 @@ def exact_1(s1, s2, gap, side):
     t5 = 2*t4
     t6 = np.sqrt(D3*np.arctan2(t2, np.sqrt(t3 + t2)))
     t7 = np.sqrt(D3*np.arctan2(t5, np.sqrt(1 + t5 + t5)))
-    t8 = D3*(np.arctan2(2*((1 - 2*gap)*s1*s2), np.sqrt(t3 + t5 + 16*(gap*(1 - gap)*t1*t4)))*side) / (t6*t7)
-    return 0.5*(1 - t8), 0.5*(1 + t8)
+    t8 = D3*np.arctan2(2*((1 - 2*gap)*s1*s2), np.sqrt(t3 + t5 + 16*(gap*(1 - gap)*t1*t4))) / (t6*t7)
+    return np.maximum(0.5*(1 - t8), 0)
 
 
 # ---- What this module is for -----------------------------------------------------------------------------
@@ -731,17 +731,16 @@ def share_out(
             collections.deque(left, 0)
 
 
-def refine(exact: Any, flag: Any, gap: Any, *inputs: Any) -> Any:
-    """``gap``, recomputed in double-double at the entries where ``flag`` holds."""
-    i, j = np.nonzero(np.broadcast_to(flag, gap.shape))
+def refine(exact: Any, flag: Any, rough: Any, *inputs: Any) -> Any:
+    """``rough``, recomputed in double-double at the entries where ``flag`` holds."""
+    i, j = np.nonzero(np.broadcast_to(flag, rough.shape))
     if not len(i):
-        return gap
-    gap = gap.copy()
+        return rough
+    values = rough.copy()
     for part in panels(len(i), 4096):
         at = i[part], j[part]
-        near, far = exact(*(DD(np.broadcast_to(v, gap.shape)[at]) for v in inputs))
-        gap[at] = np.maximum(np.minimum(near.hi, far.hi), 0.0)
-    return gap
+        values[at] = exact(*(DD(np.broadcast_to(v, rough.shape)[at]) for v in inputs)).hi
+    return values
 
 
 def layered(
@@ -1177,6 +1176,8 @@ _DD_RULES: Any = {
     "multiply": _dd_mul,
     "divide": _dd_div,
     "negative": lambda a: -a,
+    "absolute": lambda a: a * np.copysign(1.0, a.hi),
+    "maximum": lambda a, b: DD(*(np.where(a.hi < b.hi, v, u) for u, v in ((a.hi, b.hi), (a.lo, b.lo)))),
     "equal": lambda a, b: a.hi == b.hi,
     "sqrt": _dd_sqrt,
     "exp": _dd_exp,

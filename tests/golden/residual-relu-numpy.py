@@ -668,17 +668,16 @@ def share_out(
             collections.deque(left, 0)
 
 
-def refine(exact: Any, flag: Any, gap: Any, *inputs: Any) -> Any:
-    """``gap``, recomputed in double-double at the entries where ``flag`` holds."""
-    i, j = np.nonzero(np.broadcast_to(flag, gap.shape))
+def refine(exact: Any, flag: Any, rough: Any, *inputs: Any) -> Any:
+    """``rough``, recomputed in double-double at the entries where ``flag`` holds."""
+    i, j = np.nonzero(np.broadcast_to(flag, rough.shape))
     if not len(i):
-        return gap
-    gap = gap.copy()
+        return rough
+    values = rough.copy()
     for part in panels(len(i), 4096):
         at = i[part], j[part]
-        near, far = exact(*(DD(np.broadcast_to(v, gap.shape)[at]) for v in inputs))
-        gap[at] = np.maximum(np.minimum(near.hi, far.hi), 0.0)
-    return gap
+        values[at] = exact(*(DD(np.broadcast_to(v, rough.shape)[at]) for v in inputs)).hi
+    return values
 
 
 def layered(

@@ -5,7 +5,8 @@ is held to, with the same bounds.
 from functools import cache
 
 import evaluated
-import near_duplicates
+import fewer
+import hard_cases
 import numpy as np
 import pytest
 from host_duals import HostDual, contract
@@ -101,9 +102,15 @@ def test_rare_pairs_alone_ask_for_quadrature():
 
 @pytest.mark.usefixtures("cupy")
 def test_almost_a_multiple_of_a_point_has_its_own_angle():
-    assert near_duplicates.worst("cupy") < 1e-14
+    assert hard_cases.near_multiples_error("cupy") < 1e-14
 
 
 @pytest.mark.usefixtures("cupy")
 def test_signs_of_multiples():
-    assert (near_duplicates.exact_multiples("cupy") == 1).all()
+    assert (hard_cases.exact_multiples("cupy") == 1).all()
+
+
+@pytest.mark.usefixtures("cupy")
+@pytest.mark.parametrize("formula", fewer.one_in(2, hard_cases.CANCELLING))
+def test_duals_whose_terms_cancel(formula):
+    assert hard_cases.cancelling_error("cupy", formula) < 1e-13
