@@ -37,6 +37,7 @@ RICH = {  # layers with more in them than the reference networks have
     ' "erf", "dense"]',
     "many layers": '["dense", "erf", "dense", "gelu", "dense", "sin", "dense", "cos", "dense", "rbf", "dense", "snake",'
     ' "dense", "gaussian", "dense", "gabor", "dense"]',
+    "terms that cancel": '["dense", "erf(x) - x + x**2/1000", "dense", "cos(x) - 1 + x**2/2", "dense"]',
     "parameters": '["dense", "erf", { dense = { W_std = "u", b_std = "b*u" } },'
     ' { residual = ["gelu", "dense"] }, "dense"]',
 }
