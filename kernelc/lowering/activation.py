@@ -13,26 +13,20 @@ last place of it, the entry is flagged and recomputed in double-double from the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from sympy import Expr, Integer, Rational, Symbol
+from sympy import Expr, Integer, Rational
 
-from kernelc import symbols
-from kernelc.builder import Builder, Value
+from kernelc.builder import Value
 from kernelc.duals import Dual
-from kernelc.interpret import interpret
-from kernelc.lowering.arithmetic import Instructions
 from kernelc.lowering.attached import attached, moments
+from kernelc.lowering.formulas import GAP, NATIVE, at_angle, at_itself, at_pair, direct, number, signed, sloped, total
+from kernelc.lowering.refined import exact_cosine, exact_folded, exact_gap, exact_slope, has_size, refined
 from kernelc.lowering.state import Pair, Part, Row, Scope, fold, mix
-from kernelc.slope import Slope, SlopeArithmetic
 from kernelc.steps import ActivationStep
 from kernelc.symbols import kappa, rho, s1, s2, theta
 
-Environment = dict[Symbol, Value]
-Exact = Callable[[Dual, Builder], Value]
-GAP = symbols.gap
-NATIVE = (s1, s2, rho, kappa, theta, GAP)
 AMPLIFICATION = 64
 CANCELS = 1e-13  # a dual whose terms cancel, x - sin(x) say, loses more than this: all its pairs are recomputed
 
@@ -55,13 +49,9 @@ def activation(step: ActivationStep, scope: Scope, row: Row, pair: Pair) -> tupl
             gap = scope.pair.let("gap_phi", scope.pair.op("max", gap, 0))
     row_ntk, pair_ntk = row.ntk, pair.ntk
     if scope.has_ntk and not pair.ntk.is_number(0):
-        dot = _derivative(dual, scope, row, pair)
-        if dual.degree is None and dual.error_bound > CANCELS:
-            dot = scope.pair.let("rough_dot", dot)
-            dot = _refined(dual, scope, row, pair, _has_size(scope, q), dot, _exact_slope)
-        pair_ntk = pair.ntk * scope.pair.let("dot", dot)
-        at_itself = _same_point(scope.row, scope.row.sqrt(row.q))
-        row_ntk = row.ntk * _total([_direct(p.ntk, scope.row, at_itself) for p in dual.parts])
+        pair_ntk = pair.ntk * scope.pair.let("dot", _derivative(dual, scope, row, pair, q))
+        at = at_itself(scope.row, scope.row.sqrt(row.q))
+        row_ntk = row.ntk * total([direct(p.ntk, scope.row, at) for p in dual.parts])
     return Row(q, row_ntk), Pair(gap, side, pair_ntk)
 
 
@@ -71,19 +61,22 @@ def _constant(dual: Dual, scope: Scope, row: Row, pair: Pair) -> tuple[Row, Pair
     if dual in scope.attached:
         q, slope = moments(scope.attached[dual], scope, root)
     else:
-        at = _same_point(scope.row, root)
-        q = _total([_direct(p.nngp, scope.row, at) for p in dual.parts])
-        slope = _total([_direct(p.ntk, scope.row, at) for p in dual.parts])
+        at = at_itself(scope.row, root)
+        q = total([direct(p.nngp, scope.row, at) for p in dual.parts])
+        slope = total([direct(p.ntk, scope.row, at) for p in dual.parts])
     if not scope.has_ntk or pair.ntk.is_number(0):
         return Row(q, row.ntk), pair
     slope1, slope2 = scope.save("slope", scope.row.let("slope", scope.row.sqrt(slope)))
     return Row(q, row.ntk * slope), Pair(pair.gap, pair.side, pair.ntk * (slope1 * slope2))
 
 
-def _derivative(dual: Dual, scope: Scope, row: Row, pair: Pair) -> Value:
+def _derivative(dual: Dual, scope: Scope, row: Row, pair: Pair, q: Value) -> Value:
     """E[φ'φ'] of a pair: the derivative of the odd part is even, that of the even part odd in cos θ."""
-    at = _pair(scope, row, pair, [p.ntk for p in dual.parts])
-    return _total(_signed(dual, "even", [_direct(p.ntk, scope.pair, at) for p in dual.parts], pair.side))
+    at = at_pair(scope, row, pair, [p.ntk for p in dual.parts])
+    dot = total(signed(dual, "even", [direct(p.ntk, scope.pair, at) for p in dual.parts], pair.side))
+    if dual.degree is not None or dual.error_bound <= CANCELS:
+        return dot
+    return refined(dual, scope, row, pair, has_size(scope, q), scope.pair.let("rough_dot", dot), exact_slope)
 
 
 def _homogeneous(dual: Dual, scope: Scope, row: Row, pair: Pair) -> tuple[Value, Value, Value]:
@@ -94,11 +87,11 @@ def _homogeneous(dual: Dual, scope: Scope, row: Row, pair: Pair) -> tuple[Value,
     if dual.degree == 0:
         return _jumps(moments, deficits, scope, row, pair)
     whole = sum(moments.values(), Integer(0))
-    q, twice = _scalar(whole, scope.row) * _power(row.q, int(dual.degree or 0)), 2 * _scalar(whole, scope.pair)
+    q, twice = number(whole, scope.row) * _power(row.q, int(dual.degree or 0)), 2 * number(whole, scope.pair)
     if len(moments) == 1:
         [(parity, deficit)] = deficits.items()
         return q, deficit / twice, pair.side if parity == "odd" else scope.pair.wrap(1)
-    odd, even = (2 * _scalar(moments[parity], scope.pair) for parity in ("odd", "even"))
+    odd, even = (2 * number(moments[parity], scope.pair) for parity in ("odd", "even"))
     behind = scope.pair.op("lt", pair.side, 0)
     near = scope.pair.op("where", behind, odd - deficits["odd"], deficits["odd"]) + deficits["even"]
     if dual.nonnegative:
@@ -109,8 +102,8 @@ def _homogeneous(dual: Dual, scope: Scope, row: Row, pair: Pair) -> tuple[Value,
 
 def _unit_deficit(nngp: Expr, scope: Scope, pair: Pair) -> Value:
     zero, one = scope.pair.wrap(0), scope.pair.wrap(1)
-    angle = _angle(scope, pair) | {s1: one, s2: one}
-    deficit: Value = _slope(nngp, scope.pair, angle, angle | {rho: one, kappa: zero, theta: zero, GAP: zero}).diff
+    angle = at_angle(scope, pair) | {s1: one, s2: one}
+    deficit: Value = sloped(nngp, scope.pair, angle, angle | {rho: one, kappa: zero, theta: zero, GAP: zero}).diff
     return deficit
 
 
@@ -119,12 +112,12 @@ def _jumps(
 ) -> tuple[Value, Value, Value]:
     """Degree 0: a constant (even) and a multiple of sign(x) (odd), of which only the first is left at the origin."""
     b, there = scope.pair, scope.row.op("ratio", row.q, row.q)  # 1, and 0 at the origin
-    rows = {p: _scalar(m, scope.row) * (there if p == "odd" else scope.row.wrap(1)) for p, m in moments.items()}
-    q = _total(list(rows.values()))
+    rows = {p: number(m, scope.row) * (there if p == "odd" else scope.row.wrap(1)) for p, m in moments.items()}
+    q = total(list(rows.values()))
     parts = []
     for parity, moment in rows.items():
         weights = scope.weights(parity, moment, q) if len(rows) > 1 else (b.wrap(1), b.wrap(1))
-        gap = deficits[parity] / (2 * _scalar(moments[parity], b))
+        gap = deficits[parity] / (2 * number(moments[parity], b))
         parts.append(Part(*weights, gap, pair.side if parity == "odd" else b.wrap(1)))
     return q, *mix(b, parts)
 
@@ -132,8 +125,8 @@ def _jumps(
 def _general(dual: Dual, scope: Scope, row: Row, pair: Pair) -> tuple[Value, Value, Value]:
     b = scope.pair
     root = scope.row.let("s", scope.row.sqrt(row.q))
-    moments = [_direct(part.nngp, scope.row, _same_point(scope.row, root)) for part in dual.parts]
-    q = _total(moments)
+    moments = [direct(part.nngp, scope.row, at_itself(scope.row, root)) for part in dual.parts]
+    q = total(moments)
     parts = []
     for part, moment in zip(dual.parts, moments, strict=True):
         gap = _part_gap(part.nngp, scope, row, pair, moment)
@@ -141,7 +134,7 @@ def _general(dual: Dual, scope: Scope, row: Row, pair: Pair) -> tuple[Value, Val
         parts.append(Part(*weights, gap, pair.side if part.parity == "odd" else b.wrap(1)))
     gap, side = mix(b, parts, dual.nonnegative)
     first, second = scope.save("s", root)
-    flag = _has_size(scope, q)
+    flag = has_size(scope, q)
     if dual.error_bound <= CANCELS:
         larger, apart = b.op("max", first, second), b.op("abs", first - second)
         error = b.sqrt(pair.gap) * larger + Rational(1, 2) * apart
@@ -150,15 +143,9 @@ def _general(dual: Dual, scope: Scope, row: Row, pair: Pair) -> tuple[Value, Val
     rough, folded = b.let("rough", gap), len(parts) > 1 and not side.is_number(1)
     if folded and dual.error_bound > CANCELS:
         cosine = b.let("rough_cosine", side * (1 - 2 * rough))
-        side = b.op("where", b.op("lt", _refined(dual, scope, row, pair, flag, cosine, _exact_cosine), 0), -1, 1)
-    exact = _exact_folded if folded else _exact_gap
-    return q, b.let("gap_phi", _refined(dual, scope, row, pair, flag, rough, exact)), side
-
-
-def _has_size(scope: Scope, q: Value) -> Value:
-    """Whether both points have an image that is not zero: else there is no angle."""
-    size1, size2 = scope.save("r", scope.row.let("r", scope.row.sqrt(q)))
-    return scope.pair.op("lt", 0, size1 * size2)
+        side = b.op("where", b.op("lt", refined(dual, scope, row, pair, flag, cosine, exact_cosine), 0), -1, 1)
+    exact = exact_folded if folded else exact_gap
+    return q, b.let("gap_phi", refined(dual, scope, row, pair, flag, rough, exact)), side
 
 
 def _part_gap(nngp: Expr, scope: Scope, row: Row, pair: Pair, moment: Value) -> Value:
@@ -166,10 +153,10 @@ def _part_gap(nngp: Expr, scope: Scope, row: Row, pair: Pair, moment: Value) -> 
     b = scope.pair
     root = scope.row.sqrt(moment)
     e1, e2 = scope.save("e", scope.row.let("e", root))
-    at = _pair(scope, row, pair, [nngp, s1 * s2])
+    at = at_pair(scope, row, pair, [nngp, s1 * s2])
     zero, one = b.wrap(0), b.wrap(1)
     parallel = {rho: one, kappa: zero, theta: zero, GAP: zero}
-    slope1, slope2 = (_slope(nngp, b, at, at | parallel | {s1: at[s], s2: at[s]}) for s in (s1, s2))
+    slope1, slope2 = (sloped(nngp, b, at, at | parallel | {s1: at[s], s2: at[s]}) for s in (s1, s2))
     similar = Rational(1, 2) * (b.let("slope1", slope1.diff) + b.let("slope2", slope2.diff) - (e1 - e2) * (e1 - e2))
     size = e1 * e2
     plain = b.let("plain", size - slope1.value)
@@ -181,117 +168,8 @@ def _part_gap(nngp: Expr, scope: Scope, row: Row, pair: Pair, moment: Value) -> 
     return b.op("min", b.op("max", half * (i1 * i2), 0), 1)
 
 
-def _refined(dual: Dual, scope: Scope, row: Row, pair: Pair, flag: Value, rough: Value, exact: Exact) -> Value:
-    """``rough``, recomputed in double-double by the plain formulas where ``flag`` holds."""
-    b = Builder()
-    code = b.code({"value": exact(dual, b)})
-    name = next((name for name, known in scope.exact.items() if known == code), f"exact_{len(scope.exact) + 1}")
-    scope.exact[name] = code
-    first, second = scope.save("s", scope.row.let("s", scope.row.sqrt(row.q)))
-    known = {"s1": first, "s2": second, "gap": pair.gap, "side": pair.side}
-    inputs = [known.get(name) or scope.pair.input(name, "scalar") for name, _ in code.inputs]
-    return scope.pair.op("refine", flag, rough, *inputs, callee=name)
-
-
-def _exact_gap(dual: Dual, b: Builder) -> Value:
-    """sin² of half the angle beside the side."""
-    return b.op("max", Rational(1, 2) * (1 - _exact_cosine(dual, b)), 0)
-
-
-def _exact_folded(dual: Dual, b: Builder) -> Value:
-    """The smaller of sin² and cos² of half the angle."""
-    return b.op("max", Rational(1, 2) * (1 - b.op("abs", _exact_cosine(dual, b))), 0)
-
-
-def _exact_cosine(dual: Dual, b: Builder) -> Value:
-    """The correlation; of a dual of one part beside the side, which it leaves as it is, or does not have."""
-    roots, angle = _exact_inputs(b)
-    values = [_direct(p.nngp, b, angle) for p in dual.parts]
-    if len(values) > 1:
-        values = _signed(dual, "odd", values, b.input("side", "pair"))
-    moments = [_total([_direct(p.nngp, b, _same_point(b, root)) for p in dual.parts]) for root in roots]
-    return _total(values) / (b.sqrt(moments[0]) * b.sqrt(moments[1]))
-
-
-def _exact_slope(dual: Dual, b: Builder) -> Value:
-    """E[φ'φ']."""
-    values = [_direct(p.ntk, b, _exact_inputs(b)[1]) for p in dual.parts]
-    side = b.input("side", "pair") if any(p.parity == "even" for p in dual.parts) else b.wrap(1)
-    return _total(_signed(dual, "even", values, side))
-
-
-def _exact_inputs(b: Builder) -> tuple[tuple[Value, Value], Environment]:
-    """√E[u²] and √E[v²], and all native coordinates."""
-    roots, gap = (b.input("s1", "one"), b.input("s2", "two")), b.input("gap", "pair")
-    angle = {s1: roots[0], s2: roots[1], GAP: gap, rho: 1 - 2 * gap, kappa: 2 * b.sqrt(gap * (1 - gap))}
-    angle[theta] = 2 * b.op("atan2", b.sqrt(gap), b.sqrt(1 - gap))
-    return roots, angle
-
-
-def _signed(dual: Dual, parity: str, values: list[Value], side: Value) -> list[Value]:
-    """The expectations of parts, those of one parity with the sign of cos θ."""
-    return [side * v if p.parity == parity else v for p, v in zip(dual.parts, values, strict=True)]
-
-
-def _angle(scope: Scope, pair: Pair) -> Environment:
-    b, gap = scope.pair, pair.gap
-    root = b.sqrt(gap)
-    return {
-        GAP: gap,
-        rho: 1 - 2 * gap,
-        kappa: b.let("kappa", 2 * (root * b.sqrt(1 - gap))),
-        theta: b.let("theta", 2 * b.op("asin", root)),
-    }
-
-
-def _pair(scope: Scope, row: Row, pair: Pair, exprs: list[Expr]) -> Environment:
-    """The native coordinates of a pair; the roots s1, s2 only if an expression holds them."""
-    at = _angle(scope, pair)
-    if any({s1, s2} & e.free_symbols for e in exprs):
-        at[s1], at[s2] = scope.save("s", scope.row.let("s", scope.row.sqrt(row.q)))
-    return at
-
-
-def _same_point(builder: Builder, root: Value) -> Environment:
-    zero, one = builder.wrap(0), builder.wrap(1)
-    return {s1: root, s2: root, rho: one, kappa: zero, theta: zero, GAP: zero}
-
-
-def _with_parameters(expr: Expr, builder: Builder, at: Environment) -> Environment:
-    others = expr.free_symbols - set(NATIVE)
-    return at | {p: builder.scalar(p) for p in others}
-
-
-def _direct(expr: Expr, builder: Builder, at: Environment) -> Value:
-    value: Value = interpret(expr, _with_parameters(expr, builder, at), Instructions(builder))
-    return value
-
-
-def _scalar(expr: Expr, builder: Builder) -> Value:
-    return _direct(expr, builder, {})
-
-
-def _slope(expr: Expr, builder: Builder, at: Environment, base: Environment) -> Slope:
-    """An expression between ``base`` and ``at``: 1 − ρ is 2·gap, and the other coordinates differ by themselves."""
-    arithmetic = SlopeArithmetic(builder)
-    env = {}
-    for symbol, value in _with_parameters(expr, builder, at).items():
-        start = base.get(symbol, value)
-        diff = 2 * at[GAP] if symbol == rho else start - value
-        env[symbol] = Slope(start, value, diff)
-    slope: Slope = interpret(expr, env, arithmetic)
-    return slope
-
-
 def _power(value: Value, n: int) -> Value:
     result = value.builder.wrap(1)
     for _ in range(n):
         result = result * value
     return result
-
-
-def _total(values: list[Value]) -> Value:
-    total = values[0]
-    for value in values[1:]:
-        total = total + value
-    return total
