@@ -1,7 +1,6 @@
 """Generated CUDA kernels on the host: compiled by a C++ compiler, run by ``on_host.hpp``."""
 
 import ctypes
-import hashlib
 import re
 import shutil
 import subprocess
@@ -28,9 +27,6 @@ def compiler() -> tuple[str, ...]:
     return (own,) if own else (sys.executable, "-m", "ziglang", "c++", "-fno-sanitize=undefined")
 
 
-FOLDER = tempfile.TemporaryDirectory(prefix="kernelc-cuda-on-host-")  # gone with the process
-
-
 def group(name: str) -> str:
     """What a kernel is compiled with: each that goes through the layers takes a second."""
     found = OF_PAIRS.fullmatch(name)
@@ -41,17 +37,17 @@ def group(name: str) -> str:
 def library(code: str, which: str) -> ctypes.CDLL:
     """One group of the kernels in CUDA code, compiled for the host."""
     code = WHOLE.sub(lambda kernel: kernel[0] if group(kernel[1]) == which else "", code)
-    base = Path(FOLDER.name) / hashlib.sha256(code.encode()).hexdigest()[:24]
     exports = "\n".join(f"EXPORT({name})" for name in KERNEL.findall(code))
     # Without a namespace of its own, the static (shared) memory of equal templates is one object for all libraries of a
     # process, whatever their dtypes: float64 code would then write beyond what a float32 library has reserved.
     own = f"namespace {{\n{USED}\n{code}\n}}\n"
     text = HEADER.replace("// How Python calls", f"{own}// How Python calls") + exports
-    base.with_suffix(".cpp").write_text(text)
-    command = [*compiler(), *OPTIONS, "-o", f"{base}.so", f"{base}.cpp"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return ctypes.CDLL(f"{base}.so")
+    with tempfile.TemporaryDirectory() as folder:  # a library that is loaded needs no file
+        Path(folder, "kernels.cpp").write_text(text)
+        command = [*compiler(), *OPTIONS, "-o", f"{folder}/kernels.so", f"{folder}/kernels.cpp"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return ctypes.CDLL(f"{folder}/kernels.so")
 
 
 class Kernel:
