@@ -9,10 +9,12 @@ from functools import cache
 import fewer
 import numpy as np
 import pytest
-from oracle.cases import CASES
+from oracle.cases import CASES, spec
 from oracle.networks import reference, relative_error
 from oracle.points import SPECIAL
+from oracle.precision import mp
 from oracle.published import PUBLISHED
+from oracle.specs import read
 
 import kernelc
 
@@ -98,6 +100,45 @@ def test_float32(name, backend):
     got = compiled(case.toml, backend, "float32")(x, get=case.kernels)
     assert all(K.dtype == np.float32 for K in got)
     assert_close(got, truth, 1e8 * case.bound)
+
+
+CHAOTIC = {
+    "float64": [("sin", 3, 0.1, 20), ("sin", 8, 0.1, 10), ("sin", 2, 0, 30), ("cos", 3, 0.3, 20), ("erf", 8, 0.1, 20)],
+    "float32": [("sin", 3, 0.1, 10), ("sin", 8, 0.1, 4), ("cos", 3, 0.3, 10), ("erf", 8, 0.1, 8)],
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("dtype", "network"), [(dtype, network) for dtype in CHAOTIC for network in CHAOTIC[dtype]])
+def test_layers_that_stretch_angles_stretch_the_rounding_of_lengths_as_well(dtype, network, backend):
+    """In the chaotic phase (Poole et al. 2016, arXiv:1606.05340) the contract holds but for the distance of
+    neighbouring floating-point numbers times the factor by which the layers stretch a small angle.
+    """
+    activation, W_std, b_std, depth = network
+    layers = f'["dense", {{ repeat = {depth}, layers = ["{activation}", "dense"] }}]'
+    toml = spec("chaotic", layers, W_std=W_std, b_std=b_std)
+    x, truth, stretch = stretched(toml, dtype)
+    bound = (1e-13 if dtype == "float64" else 1e-5) * max(1, depth / 10)
+    rounding = np.finfo(dtype).eps * stretch
+    assert bound < rounding < 1e-2
+    assert_close(compiled(toml, backend, dtype)(x, get=("nngp", "ntk")), truth, bound + rounding)
+
+
+@cache
+def stretched(toml, dtype):
+    """Points, their true kernels, and the factor by which a network stretches a small angle."""
+    network, parameterization = read(toml)
+    K, scale = reference(network, np.array([[1.0, 0.0], [1.0, 1e-40]]), None, parameterization, "nngp")
+    x = near_and_far().astype(dtype)
+    stretch = float(2e40 * mp.sqrt((1 - K[0, 1] / scale[0, 1]) / 2))
+    return x, reference(network, x, None, parameterization), stretch
+
+
+def near_and_far():
+    """Points at distances that ten layers or twenty make large, of equal and of other lengths."""
+    x, y, n = np.random.default_rng(0).standard_normal((3, 7))
+    near = [x + h * n for h in (1e-9, 1e-7, 1e-5)] + [(1 + h) * x for h in (1e-9, 1e-7, 1e-5, 1e-3, 0.1)]
+    return np.array([x, y, *near, 2 * x, 3 * x, 3 * x + 1e-7 * n, -x + 1e-8 * n])
 
 
 @pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
