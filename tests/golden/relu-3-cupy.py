@@ -327,7 +327,7 @@ def compiled() -> Any:
 
     It writes the text to a file in the locale's encoding, which may have no letters for the comments.
     """
-    code = (ARITHMETIC + LAYERS + MACHINERY).encode("ascii", "replace").decode()
+    code = (ARITHMETIC + LAYERS + MACHINERY).encode("ascii", "backslashreplace").decode()
     return cupy.RawModule(code=code, options=("--std=c++17", "--fmad=false"))
 
 

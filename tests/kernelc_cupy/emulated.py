@@ -29,6 +29,7 @@ class RawModule:
     def __init__(self, code, options):
         assert options == ("--std=c++17", "--fmad=false")
         assert code.isascii()  # CuPy writes it to a file in the locale's encoding
+        assert "??" not in code  # the beginning of a trigraph: the compiler warns
         self.code = code
 
     def get_function(self, name):

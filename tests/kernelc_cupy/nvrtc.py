@@ -40,10 +40,15 @@ def ptx(code: str) -> str:
         return _text(nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX, program).decode()
 
 
+def sent(code: str) -> bytes:
+    """The code as modules hand it to CuPy."""
+    return code.encode("ascii", "backslashreplace")
+
+
 @contextmanager
 def _program(code, options):
     """A compiled program and its log; its memory is given back, or hundreds of them would fill a worker's."""
-    program = _checked(nvrtc.nvrtcCreateProgram(code.encode(), b"kernels.cu", 0, [], []))
+    program = _checked(nvrtc.nvrtcCreateProgram(sent(code), b"kernels.cu", 0, [], []))
     try:
         (status,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
         log = _text(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program).decode().rstrip("\0")
