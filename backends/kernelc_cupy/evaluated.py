@@ -108,8 +108,10 @@ def _polar(name: str, polar: Any) -> tuple[list[str], list[str]]:
     marks = [*polar.kinks, *polar.turns]
     (along, along_weight), (across, across_weight) = polar.along, polar.across
     sizes = {"kinks": polar.kinks, "marks": marks, "along": along, "across": across, "tested": polar.tested}
+    sizes |= {"between": polar.between}
     arrays = {"marks": marks, "along": along, "along_weight": along_weight}
     arrays |= {"across": across, "across_weight": across_weight, "tested": polar.tested}
+    arrays |= {"between": polar.between}
     lines = [
         f"enum {{ {', '.join(f'{key}_count = {len(values)}' for key, values in sizes.items())} }};",
         f"static constexpr bool steep = {_bool(polar.steep)};",

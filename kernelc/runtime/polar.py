@@ -31,6 +31,7 @@ class Polar:
             self.along, self.across = (_crowded(*rule) for rule in rules)
             self.tested = self.along[0][[0, rules[0][0] // 3, -1]]
             self.phi, self.slope = _beside(phi, joints), slope and _beside(slope, joints)
+        self.between = 0.5 * (joints[1:] + joints[:-1])  # φ' may be zero but between two joints
         sizes = np.unique(np.abs(joints))
         probe = sizes[:-1] + np.diff(sizes) * np.linspace(0.1, 0.9, 5)[:, None]
         probe = np.append(np.linspace(0.01, 7.0, 97), probe)
@@ -105,7 +106,10 @@ class Polar:
         scale, place = np.unique(s, return_inverse=True)
         z = scale[:, None] * grid
         with np.errstate(all="ignore"):
-            size = np.maximum.accumulate(np.maximum(np.abs(f(z)), np.abs(f(-z))), axis=1)
+            size = np.maximum(np.abs(f(z)), np.abs(f(-z)))
+            for t, here in zip(np.abs(self.between), np.abs(f(self.between)), strict=True):
+                size = np.where(z < t, size, np.maximum(size, here))
+            size = np.maximum.accumulate(size, axis=1)
             mass = np.where(np.isfinite(size), 2 * np.log(size) + np.log(grid) - 0.5 * grid * grid, -np.inf)
         inside = (mass >= np.max(mass, axis=1, keepdims=True) - 38.0) & (mass > -np.inf)
         low = grid[np.argmax(inside, axis=1)] - 0.25

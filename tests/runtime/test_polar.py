@@ -291,6 +291,18 @@ def test_a_narrow_piece(low, high):
     assert abs(near + far - 1) < 1e-12 * (1 if high - low > 1e-6 else 1e6)
 
 
+@pytest.mark.parametrize("low", [-5e-4, 1.0, 4.9])
+def test_slopes_of_a_narrow_piece(low):
+    """φ' is zero but on it, and no point of a grid lay there: all of the integral was missed, or a third."""
+    high = low + 1e-3
+    polar = Polar(lambda x: np.clip(x, low, high), lambda x: ((low < x) & (x < high)) * 1.0, (low, high))
+    p = mp.ncdf(high) - mp.ncdf(low)
+    assert abs(polar.slope_moment(1.0) / p - 1) < 1e-11
+    for gap in (1e-6, 1e-3, 0.1, 0.5):
+        both = tail2(low, low, gap) - 2 * tail2(low, high, gap) + tail2(high, high, gap)
+        assert abs(polar.dot(gap, 1, 1.0, 1.0) - both / p) < 1e-11, gap
+
+
 def test_overflow_is_not_a_wrong_number():
     """Beyond q = 280 a part of E[φ²] of e^x that matters lies where e^x is no float."""
     polar = POLAR["exp(x) (1 + erf(x))"]

@@ -21,14 +21,22 @@ struct Window {
 
 DEVICE double window_node(int k) { return k == 0 ? 1e-3 : 0.25 * k - 0.125; }
 
-struct Mass { // of nodes one after the other
-    double size = 0;
+template <class T, Integral kind> struct Mass { // of nodes one after the other
+    double size = 0, z = 0;
     bool finite = true;
-    DEVICE double next(double above, double below, double x) {
-        const double value = maximum(abs(above), abs(below));
-        finite &= isfinite(above) && isfinite(below);
-        size = maximum(size, value);
+    DEVICE double next(double s, double x) {
+        const double before = z;
+        z = s * x;
+        include(integrand<T, kind>(z)), include(integrand<T, kind>(-z));
+        LOOP for (int k = 0; k < T::between_count; k++) { // f may be zero but between two joints
+            const double t = T::between(k);
+            if (before < abs(t) && abs(t) <= z) include(integrand<T, kind>(t));
+        }
         return finite && size > 0 ? 2 * log(size) + log(x) - 0.5 * x * x : -infinite();
+    }
+    DEVICE void include(double value) {
+        finite &= isfinite(value);
+        size = maximum(size, abs(value));
     }
 };
 
@@ -36,17 +44,17 @@ template <class T, Integral kind> APART Window window(double s) {
     const int nodes = 257;
     double best = -infinite(), last = 1e-3;
     Window found = {0, 1, 1e-3};
-    Mass mass;
+    Mass<T, kind> mass;
     LOOP for (int k = 0; k < nodes; k++) {
-        const double x = window_node(k), m = mass.next(integrand<T, kind>(s * x), integrand<T, kind>(-s * x), x);
+        const double x = window_node(k), m = mass.next(s, x);
         if (mass.finite) last = x;
         if (m > best) best = m, found.peak = x;
     }
     if (best == -infinite()) return found;
     int first = -1, end = 0;
-    mass = Mass();
+    mass = Mass<T, kind>();
     LOOP for (int k = 0; k < nodes; k++) {
-        const double x = window_node(k), m = mass.next(integrand<T, kind>(s * x), integrand<T, kind>(-s * x), x);
+        const double x = window_node(k), m = mass.next(s, x);
         if (!(m >= best - 38)) continue;
         if (first < 0) first = k;
         end = k;
