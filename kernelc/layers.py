@@ -137,9 +137,10 @@ class Activation:
 
     @property
     def label(self) -> str:
-        """How to show it: ``relu``, ``leaky_relu(alpha=1/10)``, ``bump``, or the formula."""
+        """How to show it, on one line: ``relu``, ``leaky_relu(alpha=1/10)``, ``bump``, or the formula."""
+        name = " ".join(self.name.split())
         values = ", ".join(f"{key}={_shown(value)}" for key, value in self.parameters)
-        return f"{self.name}({values})" if values else self.name
+        return f"{name}({values})" if values else name
 
 
 @dataclass(frozen=True)

@@ -122,3 +122,10 @@ def test_signs_of_multiples(backend):
 def test_duals_whose_terms_cancel(backend, formula, dtype, bound):
     """Of one parity they had the wrong sign where their expectation is negative, and Θ had lost the digits."""
     assert hard_cases.cancelling_error(backend, formula, dtype) < bound
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_formula_on_two_lines(backend):
+    """Its second line stood in the module as code."""
+    parted, whole = (kernelc.compile(network(Activation(phi)), backend) for phi in ("x +\n\tx**2", "x + x**2"))
+    assert np.array_equal(parted(X), whole(X))
