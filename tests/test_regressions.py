@@ -129,3 +129,13 @@ def test_a_formula_on_two_lines(backend):
     """Its second line stood in the module as code."""
     parted, whole = (kernelc.compile(network(Activation(phi)), backend) for phi in ("x +\n\tx**2", "x + x**2"))
     assert np.array_equal(parted(X), whole(X))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_more_operands_than_numexpr_takes(dtype):
+    """Of the binomials of (1 + x)**20 one expression has more than 63."""
+    kernels = [kernelc.compile(network(Activation("(1 + x)**20")), b, dtype=dtype) for b in BACKENDS]
+    x = (X / 8).astype(dtype)
+    for get in ("nngp", "ntk"):
+        plain, fast = (k(x, get=get) for k in kernels)
+        assert np.allclose(plain, fast, rtol=1e-12 if dtype == "float64" else 1e-5, atol=0)

@@ -19,6 +19,7 @@ from kernelc.runtime import definitions
 from kernelc_numexpr import evaluator
 
 ONE_STEP = re.compile(r"[\w.]+(\*| [-+/<] )[\w.]+")
+MOST = 63  # operands that numexpr takes
 
 
 class NumexprPrinter(NumPyPrinter):
@@ -62,8 +63,8 @@ class NumexprWriter(ModuleWriter):
     helpers = definitions(inspect.getsource(evaluator))
 
     def pair_statement(self, statement: Statement) -> str:
-        """One expression, compiled on first use; NumPy, if it is a single step."""
-        if ONE_STEP.fullmatch(statement.text):
+        """One expression, compiled on first use; NumPy, if it is a single step, or too long for numexpr."""
+        if ONE_STEP.fullmatch(statement.text) or len(statement.uses) > MOST:
             return f"{statement.name} = {statement.text}"
         operands = ", ".join(f"{name}={name}" for name in statement.uses)
         line = f'{statement.name} = evaluate("{statement.text}", {operands})'
