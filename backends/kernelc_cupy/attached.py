@@ -73,7 +73,7 @@ class Attached:
             if isinstance(dual, DualTable):
                 terms.append(f"{times} * DUALS[{self.tables.index(name)}].width")
             else:
-                total += times * (1 if isinstance(dual, PowerDual) else 3)  # `width` in the CUDA code
+                total += times * (1 if isinstance(dual, PowerDual) else 4)  # `width` in the CUDA code
         return " + ".join([str(total), *terms])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-NEARLY_PARALLEL = 1e-6  # below this, 1 - ρ' has lost too many digits to rounding; it is integrated instead
+NEARLY_PARALLEL = 1e-4  # below this, 1 - ρ' has lost too many digits to rounding; it is integrated instead
 
 
 class ClosedDual:
@@ -54,19 +54,20 @@ class ClosedDual:
     def dot(self, gap: Any, side: Any, s1: Any, s2: Any) -> Any:
         """E[φ'(u) φ'(v)]."""
         value = self._value(self.ntk, gap, side, s1, s2)
-        alike = (gap <= NEARLY_PARALLEL**2) & (np.abs(s1 - s2) <= 1e-3 * s1)
-        rough = np.broadcast_to(alike | self._unsound(s1) | self._unsound(s2), value.shape)
+        alike = (gap <= 1e-12) & (np.abs(s1 - s2) <= 1e-3 * s1)
+        rough = ~np.isfinite(value) | alike | self._unsound(s1) | self._unsound(s2)
         if self.polar and rough.any():
             at = _where(rough, gap, side, s1, s2)
             value[rough] = np.sqrt(self.slope_moment(at[2])) * np.sqrt(self.slope_moment(at[3])) * self.polar.dot(*at)
         return np.where((gap == 0) & (side > 0) & (s1 == s2), self.slope_moment(s1), value).astype(gap.dtype)
 
     def _diagonal(self, formula: Any, name: str, s: Any) -> Any:
+        size = np.where(s > 0, s, 1e-150)
         with np.errstate(all="ignore"):
-            value = np.array(np.broadcast_to(formula(np.where(s > 0, s, 1e-150)), s.shape))
-        rough = self._unsound(s) & (s > 0)
+            value = np.array(np.broadcast_to(formula(size), s.shape))
+        rough = (self._unsound(s) & (s > 0)) | ~np.isfinite(value)
         if self.polar and rough.any():
-            value[rough] = getattr(self.polar, name)(s[rough])
+            value[rough] = getattr(self.polar, name)(size[rough])
         return value
 
     def _unsound(self, s: Any) -> Any:

@@ -20,7 +20,7 @@ extern "C" __global__ void pairs_of(
 ) {
     const long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (k >= n) return;
-    F kept1[3], kept2[3];
+    F kept1[4], kept2[4];
     NAME::save(s1[k], 0, kept1, 1, 0), NAME::save(s2[k], 0, kept2, 1, 0);
     const Saved one = {kept1, 1}, two = {kept2, 1};
     bool asks = false;

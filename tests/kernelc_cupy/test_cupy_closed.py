@@ -114,3 +114,9 @@ def test_signs_of_multiples():
 @pytest.mark.parametrize("formula", fewer.one_in(2, hard_cases.CANCELLING))
 def test_duals_whose_terms_cancel(formula):
     assert hard_cases.cancelling_error("cupy", formula) < 1e-13
+
+
+@pytest.mark.usefixtures("cupy")
+@pytest.mark.parametrize(("dtype", "bound"), [("float64", 1e-13), ("float32", 1e-6)])
+def test_closed_forms_before_kinks(dtype, bound):
+    assert hard_cases.gated_error("cupy", dtype) < bound
