@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-NEARLY_PARALLEL = 1e-4  # below this, 1 - ρ' has lost too many digits to rounding; it is integrated instead
+NEARLY_PARALLEL = 1e-5  # below this, 1 - ρ' has lost too many digits to rounding; it is integrated instead
 
 
 class ClosedDual:

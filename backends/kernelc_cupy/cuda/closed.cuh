@@ -4,7 +4,7 @@
 enum { S, ROOT, ROOT_REST, SLOPE_ROOT, KEPT_OF_CLOSED }; // kept of a point: a standard deviation, √E[φ²], √E[φ'²]
 
 template <class T> struct Closed {
-    static constexpr double NEARLY_PARALLEL = 1e-4; // below this, 1 - ρ' has lost too many digits to rounding
+    static constexpr double NEARLY_PARALLEL = 1e-5; // below this, 1 - ρ' has lost too many digits to rounding
 
     DEVICE static int width(const double *) { return KEPT_OF_CLOSED; }
     DEVICE static bool unsound(double s) { return s < T::sound_low || s > T::sound_high; }
